@@ -1,0 +1,41 @@
+.DEFAULT_GOAL := help
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+help: ## show this list
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 18
+
+$(STAMP): pyproject.toml requirements.lock
+	$(PYTHON) -c 'import sys; sys.exit("fauxto needs Python 3.11 or newer: make PYTHON=python3.11 ..." if sys.version_info < (3, 11) else 0)'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c requirements.lock -e '.[all,dev]'
+	@touch $@
+
+install: $(STAMP) ## virtual environment with everything, at the locked versions
+
+demo: $(STAMP) ## the whole chain on data that needs no download; prints where the report is
+	$(BIN)/fauxto demo --out demo-report
+
+test: $(STAMP) ## the test suite
+	$(BIN)/python -m pytest -q
+
+check: $(STAMP) ## format, lint, types, rooms
+	$(BIN)/ruff format --check src tests bench scripts
+	$(BIN)/ruff check src tests bench scripts
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(STAMP) ## rewrite files in the house format
+	$(BIN)/ruff format src tests bench scripts
+	$(BIN)/ruff check --fix src tests bench scripts
+
+bench: $(STAMP) ## speed and memory, as ratios measured in one run
+	for script in bench/[a-z]*.py; do $(BIN)/python $$script || exit 1; done
+
+clean: ## remove caches and build outputs; never data or results
+	rm -rf build dist site .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	find src tests -name __pycache__ -type d -prune -exec rm -rf {} +
+
+.PHONY: help install demo test check format bench clean

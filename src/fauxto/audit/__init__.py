@@ -1,0 +1,1 @@
+"""Verb: is this data fit to train on?"""

@@ -1,0 +1,1 @@
+"""Verb: several evaluated runs side by side."""

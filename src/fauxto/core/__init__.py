@@ -1,0 +1,1 @@
+"""Names, records and file formats that cross rooms; no algorithms."""

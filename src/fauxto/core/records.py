@@ -1,0 +1,181 @@
+"""Records that cross rooms and files: preprocessing, operating points, the model card."""
+
+import hashlib
+import json
+from enum import StrEnum
+from typing import Annotated, Final, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+SCHEMA: Final = 1
+"""Schema version of every JSON and TOML file that this version writes."""
+
+
+class Record(BaseModel):
+    """A frozen record that refuses unknown keys."""
+
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", use_attribute_docstrings=True, protected_namespaces=()
+    )
+
+
+class Fit(StrEnum):
+    """How an image of any shape becomes a square of ``size_px``."""
+
+    SQUASH = "squash"
+    """Both sides are scaled to the size; the aspect ratio is lost (the report's way)."""
+    CROP = "crop"
+    """The short side is scaled to the size, then the centre is cut out."""
+    PAD = "pad"
+    """The long side is scaled to the size, then the rest is filled with grey."""
+    NATIVE_CROP = "native-crop"
+    """The centre is cut out without scaling; smaller images are enlarged first."""
+
+
+class Resample(StrEnum):
+    """How pixels are computed when an image is scaled."""
+
+    EXACT = "exact"
+    """Pillow's LANCZOS on the fully decoded image."""
+    FAST = "fast"
+    """The decoder's own reduction (JPEG) or a box reduction first, then LANCZOS."""
+
+
+class Preprocess(Record):
+    """Everything between the bytes of a file and the network's input.
+
+    Saved with the weights and used alike by train, evaluate, explain, export and predict. The
+    input of the network is ``(pixels / 255 - mean) / std`` as float32 of shape ``(3, size_px,
+    size_px)``. Orientation tags are applied, alpha is laid over white, the first frame of an
+    animation is used.
+    """
+
+    size_px: Annotated[int, Field(ge=16, le=4096)] = 224
+    """Side of the square input in pixels."""
+    fit: Fit = Fit.SQUASH
+    resample: Resample = Resample.EXACT
+    mean: tuple[float, float, float] = (0.485, 0.456, 0.406)
+    """Mean of each channel (red, green, blue) in [0, 1]; default ImageNet's."""
+    std: tuple[float, float, float] = (0.229, 0.224, 0.225)
+    """Standard deviation of each channel in (0, 1]; default ImageNet's."""
+
+    @property
+    def hash(self) -> str:
+        """Return 12 hexadecimal digits that change when any part of the record changes."""
+        text = json.dumps(self.model_dump(mode="json"), sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+Score = Annotated[float, Field(ge=0, le=1)]
+
+
+class Policy(StrEnum):
+    """Rule by which a threshold is chosen on validation rows, never on test rows."""
+
+    ARGMAX = "argmax"
+    """Score 0.5: the larger logit wins (the report's way)."""
+    BALANCED = "balanced"
+    """Highest balanced accuracy."""
+    FPR_1 = "fpr-1%"
+    """At most 1 % of real images called fake."""
+    FPR_5 = "fpr-5%"
+    """At most 5 % of real images called fake."""
+
+
+class OperatingPoint(Record):
+    """A threshold and what it did on the validation rows that chose it."""
+
+    policy: Policy
+    threshold: Score
+    """Score at or above which the verdict is fake."""
+    recall_fake: Score
+    """Share of validation fakes that were called fake."""
+    fpr: Score
+    """Share of validation reals that were called fake."""
+
+
+class ClassCounts(Record):
+    """Number of images of each class."""
+
+    real: int = 0
+    fake: int = 0
+
+
+class DataSummary(Record):
+    """What a run was trained on."""
+
+    digest: str
+    """SHA-256 over path, label, split and content digest of every row."""
+    counts: dict[str, ClassCounts]
+    """Images per split."""
+    sources: dict[str, int] = {}
+    """Training images per source."""
+    generators: dict[str, int] = {}
+    """Training images per generator."""
+    split_method: str = "given"
+    """How the splits were made."""
+
+
+class Environment(Record):
+    """Where and with what a run was made."""
+
+    python: str
+    platform: str
+    device: str
+    packages: dict[str, str] = {}
+    """Versions of the packages that shape numbers."""
+
+
+class ModelCard(Record):
+    """What a trained model is, how to use it, and how it came to be (``card.json``)."""
+
+    schema_version: Literal[1] = Field(default=1, alias="schema")
+    name: str
+    """Name of the run."""
+    architecture: str
+    """Name of the network, a row of ``fauxto models`` or a timm name."""
+    parameters: int
+    """Number of weights."""
+    preprocess: Preprocess
+    preprocess_hash: str
+    labels: tuple[Literal["real"], Literal["fake"]] = ("real", "fake")
+    """Order of the two logits."""
+    temperature: Annotated[float, Field(gt=0)]
+    """Logits are divided by it before the softmax; fitted on validation (Guo et al. 2017)."""
+    threshold: Score
+    """Score at or above which the verdict is fake, by ``policy``."""
+    policy: Policy
+    operating_points: tuple[OperatingPoint, ...]
+    """What each policy would give."""
+    unsure_band: tuple[Score, Score] | None = None
+    """Scores between which (inclusive) the verdict is unsure; null where validation had too few
+    images to fit one."""
+    data: DataSummary
+    seed: int
+    epochs: int
+    """Epochs trained."""
+    best_epoch: int
+    """Epoch whose weights were kept, counted from 1."""
+    best_val_loss: float
+    batch_size: int
+    lr: float
+    weights_source: str
+    """Where the weights came from before fine-tuning."""
+    weights_licence: str
+    wall_time_s: float
+    environment: Environment
+    limits: tuple[str, ...] = ()
+    """Known limits, in sentences."""
+
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        use_attribute_docstrings=True,
+        protected_namespaces=(),
+        populate_by_name=True,
+        serialize_by_alias=True,
+    )
+
+    def operating_point(self, policy: Policy) -> OperatingPoint | None:
+        """Return the card's operating point for a policy, or None if it has none."""
+        return next((point for point in self.operating_points if point.policy == policy), None)

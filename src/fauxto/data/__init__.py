@@ -1,0 +1,1 @@
+"""Tables of images: layouts, scans, prepared data sets. No pixels, no tensors."""

@@ -1,0 +1,1 @@
+"""Verb: score a split and report metrics."""

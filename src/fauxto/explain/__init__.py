@@ -1,0 +1,1 @@
+"""Verb: what the network looks at."""

@@ -1,0 +1,1 @@
+"""Verb: a run folder to one ONNX file."""

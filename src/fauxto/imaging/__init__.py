@@ -1,0 +1,1 @@
+"""One image at a time: decode, measure, resize, disturb. Pillow and NumPy only."""

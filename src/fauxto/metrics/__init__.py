@@ -1,0 +1,1 @@
+"""Numbers from labels and scores. Pure functions on NumPy arrays."""

@@ -1,0 +1,1 @@
+"""The networks, their weights, and how a trained one is saved and opened."""

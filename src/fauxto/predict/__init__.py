@@ -1,0 +1,1 @@
+"""Verb: verdicts for files."""

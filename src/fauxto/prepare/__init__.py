@@ -1,0 +1,1 @@
+"""Verb: from audited files to a data set ready for training."""

@@ -1,0 +1,1 @@
+"""Verb: fine-tune a network and fit its threshold on validation data."""
