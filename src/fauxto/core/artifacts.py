@@ -18,7 +18,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, Final
 
-from fauxto.core.errors import ArtifactError
+from fauxto.core.errors import ArtifactError, OtherResult
 from fauxto.core.records import SCHEMA
 
 STAMP: Final = "fauxto.json"
@@ -82,7 +82,8 @@ def claim_folder(
         overwrite: replace what a fauxto verb wrote there before.
 
     Raises:
-        ArtifactError: the folder holds something else and may not be replaced.
+        OtherResult: the folder holds a result of other arguments, and ``overwrite`` is not set.
+        ArtifactError: the folder holds files that fauxto did not write, or cannot be made.
     """
     call = fingerprint(verb, arguments)
     if folder.exists() and not folder.is_dir():
@@ -112,7 +113,7 @@ def _claim_existing(folder: Path, stamp: Mapping[str, Any], verb: str, call: str
         state = FolderState.DONE if stamp.get("finished") else FolderState.RESUMED
         return Claim(folder, state, call)
     kind = "finished" if stamp.get("finished") else "unfinished"
-    raise ArtifactError(
+    raise OtherResult(
         f"{folder} holds a {kind} result of '{stamp.get('verb')}' with other arguments or data: "
         "choose another --out, or --overwrite to replace it"
     )

@@ -6,6 +6,7 @@
     ├── DataError(ValueError)        a folder or table of images cannot be understood
     ├── RecipeError(ValueError)      a recipe, config or option is not valid
     ├── ArtifactError(OSError)       a result is missing, damaged, newer or in the way
+    │   └── OtherResult                  a folder holds a result of other arguments or data
     ├── WeightsError(OSError)        asked weights cannot be had or do not fit
     ├── MissingExtra(ImportError)    an optional part of fauxto is not installed
     └── UnreadableImage(OSError)     one image cannot be used; carries its status
@@ -31,6 +32,10 @@ class RecipeError(FauxtoError, ValueError):
 
 class ArtifactError(FauxtoError, OSError):
     """A result folder or file is missing, damaged, from a newer version, or in the way."""
+
+
+class OtherResult(ArtifactError):  # noqa: N818 - reads as what it is
+    """A folder holds a result of the same kind, but of other arguments or data."""
 
 
 class WeightsError(FauxtoError, OSError):

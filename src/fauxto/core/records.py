@@ -7,6 +7,8 @@ from typing import Annotated, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from fauxto.core.labels import Verdict
+
 SCHEMA: Final = 1
 """Schema version of every JSON and TOML file that this version writes."""
 
@@ -179,3 +181,25 @@ class ModelCard(Record):
     def operating_point(self, policy: Policy) -> OperatingPoint | None:
         """Return the card's operating point for a policy, or None if it has none."""
         return next((point for point in self.operating_points if point.policy == policy), None)
+
+
+class Prediction(Record):
+    """What fauxto says of one image, with everything that made the verdict."""
+
+    path: str
+    """The image as it was named by the caller."""
+    verdict: Verdict | None = None
+    """Null where the image could not be read."""
+    score: Score | None = None
+    """Calibrated probability that the image is fake."""
+    threshold: Score
+    unsure_band: tuple[Score, Score] | None = None
+    model: str
+    """Name of the model, from its card."""
+    preprocess_hash: str
+    provenance: dict[str, str | bool] = {}
+    """What the file says of itself; never part of the score, easily forged or stripped."""
+    notes: tuple[str, ...] = ()
+    """What was done to the pixels that the reader should know, such as alpha laid over white."""
+    error: str | None = None
+    """Why the image could not be read."""

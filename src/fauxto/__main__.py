@@ -1,0 +1,5 @@
+"""``python -m fauxto``."""
+
+from fauxto.cli.app import main
+
+main()

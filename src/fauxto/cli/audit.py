@@ -1,0 +1,73 @@
+"""``fauxto audit``."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from fauxto.cli import console
+from fauxto.cli.options import DEFAULT_WORKERS, Debug, Json, Out, Overwrite, Quiet, Workers
+
+
+def audit(
+    data: Annotated[Path, typer.Argument(help="Folder of images, or a table with path,label.")],
+    out: Out,
+    real: Annotated[
+        list[Path] | None, typer.Option("--real", help="Folder of real images (repeatable).")
+    ] = None,
+    fake: Annotated[
+        list[Path] | None, typer.Option("--fake", help="Folder of AI images (repeatable).")
+    ] = None,
+    max_pixels: Annotated[
+        int, typer.Option("--max-pixels", min=1, help="Larger images are not decoded.")
+    ] = 200_000_000,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Exit with 3 if there is a blocking finding.")
+    ] = False,
+    workers: Workers = DEFAULT_WORKERS,
+    overwrite: Overwrite = False,
+    as_json: Json = False,
+    quiet: Quiet = False,
+    debug: Debug = False,  # noqa: ARG001 - read by console.guarded
+) -> None:
+    """Read every file once: what is broken, doubled, unbalanced, or gives the label away."""
+    from fauxto.audit.run import audit as run_audit
+
+    with console.progress_bars(quiet=quiet) as progress:
+        result = run_audit(
+            data,
+            out=out,
+            real=real or (),
+            fake=fake or (),
+            max_pixels=max_pixels,
+            workers=workers,
+            overwrite=overwrite,
+            progress=progress,
+        )
+    console.refuse_reused(out, reused=result.reused)
+    counts = result.images["status"].value_counts(sort=True).rows()
+    if as_json:
+        console.print_json(
+            {
+                "out": str(out),
+                "images": result.images.height,
+                "status": {status: n for status, n in counts},
+                "findings": [finding.model_dump(mode="json") for finding in result.findings],
+            }
+        )
+    else:
+        console.print_table(
+            f"{result.images.height:,} files in {data}",
+            ("status", "files"),
+            [(status, f"{n:,}") for status, n in counts],
+            numeric=(1,),
+        )
+        console.print_table(
+            "findings, worst first",
+            ("severity", "finding", "rows"),
+            [(f.severity, f.title, f"{f.count:,}") for f in result.findings],
+            numeric=(2,),
+        )
+        console.note(f"report: {out / 'index.html'}\nnext:   fauxto prepare {data} --audit {out} --out DATASET", quiet=quiet)
+    if strict and any(finding.severity == "blocking" for finding in result.findings):
+        raise typer.Exit(console.EXIT_GATE)

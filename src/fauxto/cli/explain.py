@@ -1,0 +1,74 @@
+"""``fauxto explain``."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from fauxto.cli import console
+from fauxto.cli.options import (
+    DEFAULT_WORKERS,
+    Debug,
+    Device,
+    Json,
+    Overwrite,
+    Quiet,
+    Seed,
+    Workers,
+)
+from fauxto.core.labels import Split
+
+
+def explain(
+    runs: Annotated[list[Path], typer.Argument(help="One or more run folders.")],
+    data: Annotated[
+        Path | None, typer.Option("--data", help="Folder written by 'fauxto prepare'.")
+    ] = None,
+    images: Annotated[
+        list[Path] | None, typer.Option("--images", help="A picture to explain (repeatable).")
+    ] = None,
+    method: Annotated[
+        str, typer.Option("--method", help="auto: Grad-CAM for CNNs, rollout for transformers.")
+    ] = "auto",
+    sample: Annotated[
+        int, typer.Option("--sample", min=1, help="Pictures drawn from --data, both classes.")
+    ] = 8,
+    split: Annotated[Split, typer.Option("--split", help="Which part of --data.")] = Split.TEST,
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", help="Default RUN/explanations/NAME.")
+    ] = None,
+    name: Annotated[str, typer.Option("--name", help="Folder under RUN/explanations.")] = "default",
+    seed: Seed = 42,
+    device: Device = "auto",
+    workers: Workers = DEFAULT_WORKERS,
+    overwrite: Overwrite = False,
+    as_json: Json = False,
+    quiet: Quiet = False,
+    debug: Debug = False,  # noqa: ARG001 - read by console.guarded
+) -> None:
+    """Show what the networks look at, the same pictures for each, side by side."""
+    if data is None and not images:
+        raise typer.BadParameter("give --data DATASET or --images PICTURE")
+    from fauxto.explain.run import explain as run_explain
+
+    with console.progress_bars(quiet=quiet) as progress:
+        result = run_explain(
+            runs,
+            data=data,
+            images=images or (),
+            method=method,
+            sample=sample,
+            split=split,
+            out=out,
+            name=name,
+            device=device,
+            workers=workers,
+            seed=seed,
+            overwrite=overwrite,
+            progress=progress,
+        )
+    console.refuse_reused(result.folder, reused=result.reused)
+    if as_json:
+        console.print_json({"out": str(result.folder)})
+        return
+    console.note(f"report: {result.folder / 'index.html'}", quiet=quiet)
