@@ -5,14 +5,18 @@ import sys
 from collections.abc import Iterable, Iterator
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from fauxto.cli import console
 from fauxto.cli.options import DEFAULT_WORKERS, Debug, Device, Quiet, Workers
+from fauxto.core.choices import Policy
 from fauxto.core.labels import Verdict
-from fauxto.core.records import Policy, Prediction
+
+
+if TYPE_CHECKING:
+    from fauxto.core.records import Prediction
 
 
 class FailOn(StrEnum):
@@ -55,7 +59,7 @@ def predict(
     counts = {"fake": 0, "real": 0, "unsure": 0, "error": 0}
     with console.progress_bars(quiet=quiet) as progress:
 
-        def counted() -> Iterator[Prediction]:
+        def counted() -> "Iterator[Prediction]":
             predictions = detector.predict_many(images, batch_size=batch_size, workers=workers)
             for done, prediction in enumerate(predictions, start=1):
                 counts[prediction.verdict or "error"] += 1
@@ -82,12 +86,12 @@ def predict(
         raise typer.Exit(console.EXIT_GATE)
 
 
-def _print_lines(predictions: Iterable[Prediction]) -> None:
+def _print_lines(predictions: "Iterable[Prediction]") -> None:
     for prediction in predictions:
         console.print_json(prediction.model_dump(mode="json"))
 
 
-def _print_csv(predictions: Iterable[Prediction]) -> None:
+def _print_csv(predictions: "Iterable[Prediction]") -> None:
     writer = csv.writer(sys.stdout)
     writer.writerow(CSV_COLUMNS)
     for prediction in predictions:
@@ -95,7 +99,7 @@ def _print_csv(predictions: Iterable[Prediction]) -> None:
         writer.writerow([console.printable(str(v)) if (v := values[c]) is not None else "" for c in CSV_COLUMNS])
 
 
-def _row(prediction: Prediction) -> tuple[str, str, str, str]:
+def _row(prediction: "Prediction") -> tuple[str, str, str, str]:
     if prediction.score is None:
         return (prediction.path, "error", "", prediction.error or "")
     return (

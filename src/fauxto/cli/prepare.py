@@ -7,7 +7,7 @@ import typer
 
 from fauxto.cli import console
 from fauxto.cli.options import DEFAULT_WORKERS, Debug, Json, Out, Overwrite, Quiet, Seed, Workers
-from fauxto.core.records import Fit, Resample
+from fauxto.core.choices import Fit, Resample
 
 
 def prepare(

@@ -2,11 +2,13 @@
 
 import hashlib
 import json
-from enum import StrEnum
 from typing import Annotated, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from fauxto.core.choices import Fit as Fit
+from fauxto.core.choices import Policy as Policy
+from fauxto.core.choices import Resample as Resample
 from fauxto.core.labels import Verdict
 
 SCHEMA: Final = 1
@@ -19,28 +21,6 @@ class Record(BaseModel):
     model_config = ConfigDict(
         frozen=True, extra="forbid", use_attribute_docstrings=True, protected_namespaces=()
     )
-
-
-class Fit(StrEnum):
-    """How an image of any shape becomes a square of ``size_px``."""
-
-    SQUASH = "squash"
-    """Both sides are scaled to the size; the aspect ratio is lost (the report's way)."""
-    CROP = "crop"
-    """The short side is scaled to the size, then the centre is cut out."""
-    PAD = "pad"
-    """The long side is scaled to the size, then the rest is filled with grey."""
-    NATIVE_CROP = "native-crop"
-    """The centre is cut out without scaling; smaller images are enlarged first."""
-
-
-class Resample(StrEnum):
-    """How pixels are computed when an image is scaled."""
-
-    EXACT = "exact"
-    """Pillow's LANCZOS on the fully decoded image."""
-    FAST = "fast"
-    """The decoder's own reduction (JPEG) or a box reduction first, then LANCZOS."""
 
 
 class Preprocess(Record):
@@ -69,19 +49,6 @@ class Preprocess(Record):
 
 
 Score = Annotated[float, Field(ge=0, le=1)]
-
-
-class Policy(StrEnum):
-    """Rule by which a threshold is chosen on validation rows, never on test rows."""
-
-    ARGMAX = "argmax"
-    """Score 0.5: the larger logit wins (the report's way)."""
-    BALANCED = "balanced"
-    """Highest balanced accuracy."""
-    FPR_1 = "fpr-1%"
-    """At most 1 % of real images called fake."""
-    FPR_5 = "fpr-5%"
-    """At most 5 % of real images called fake."""
 
 
 class OperatingPoint(Record):

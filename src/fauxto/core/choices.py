@@ -1,0 +1,38 @@
+"""Closed choices that flags, recipes and records share; light, so that ``--help`` is quick."""
+
+from enum import StrEnum
+
+
+class Fit(StrEnum):
+    """How an image of any shape becomes a square of ``size_px``."""
+
+    SQUASH = "squash"
+    """Both sides are scaled to the size; the aspect ratio is lost (the report's way)."""
+    CROP = "crop"
+    """The short side is scaled to the size, then the centre is cut out."""
+    PAD = "pad"
+    """The long side is scaled to the size, then the rest is filled with grey."""
+    NATIVE_CROP = "native-crop"
+    """The centre is cut out without scaling; smaller images are enlarged first."""
+
+
+class Resample(StrEnum):
+    """How pixels are computed when an image is scaled."""
+
+    EXACT = "exact"
+    """Pillow's LANCZOS on the fully decoded image."""
+    FAST = "fast"
+    """The decoder's own reduction (JPEG) or a box reduction first, then LANCZOS."""
+
+
+class Policy(StrEnum):
+    """Rule by which a threshold is chosen on validation rows, never on test rows."""
+
+    ARGMAX = "argmax"
+    """Score 0.5: the larger logit wins (the report's way)."""
+    BALANCED = "balanced"
+    """Highest balanced accuracy."""
+    FPR_1 = "fpr-1%"
+    """At most 1 % of real images called fake."""
+    FPR_5 = "fpr-5%"
+    """At most 5 % of real images called fake."""
