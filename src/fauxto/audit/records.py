@@ -1,10 +1,13 @@
 """What an audit says: findings, shortcuts and the numbers of chapter one."""
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Annotated, Final, Literal
 
+import polars as pl
 from pydantic import Field
 
-from fauxto.core.labels import Label
+from fauxto.core.labels import LABELS, Label
 from fauxto.core.records import Record, Score
 
 Severity = Literal["blocking", "warning", "info"]
@@ -31,7 +34,7 @@ class Finding(Record):
     """Images concerned."""
     rows: tuple[str, ...] = ()
     """Paths concerned, at most 200, in the order that shows the finding best."""
-    evidence: dict[str, float] = {}
+    evidence: dict[str, float] = Field(default_factory=dict)
     """Numbers behind the finding; all finite."""
     advice: str
     """What to do, in a sentence or two."""
@@ -70,10 +73,12 @@ class Shortcut(Record):
     balanced_accuracy_interval: tuple[Score, Score] | None = None
     p_value: Score | None = None
     """Chance of an AUC as far from 0.5 where facts and labels are unrelated."""
-    features: dict[str, float] = {}
+    features: dict[str, float] = Field(default_factory=dict)
     """AUC that each of the leading facts reaches alone, strongest first, folded to [0.5, 1]."""
     rule: Rule | None = None
     """The single best split."""
+    examples: tuple[str, ...] = ()
+    """Paths of the images whose label was guessed most surely, both classes."""
 
 
 class Range(Record):
@@ -113,3 +118,39 @@ class AuditStatistics(Record):
     """Files per status, most frequent first."""
     classes: tuple[ClassStatistics, ...]
     """Real, then fake."""
+
+
+def describe_rows(
+    kind: str,
+    severity: Severity,
+    rows: pl.DataFrame,
+    *,
+    title: str,
+    advice: str,
+    evidence: Mapping[str, float] = MappingProxyType({}),
+) -> Finding:
+    """Return a finding about some rows; evidence begins with their number in each class.
+
+    Args:
+        kind: see ``Finding``.
+        severity: see ``Finding``.
+        rows: the rows concerned, with ``path`` and ``label``, best example first.
+        title: see ``Finding``.
+        advice: see ``Finding``.
+        evidence: further numbers.
+    """
+    classes = {label.value: int((rows["label"] == label.value).sum()) for label in LABELS}
+    return Finding(
+        kind=kind,
+        severity=severity,
+        title=title,
+        count=rows.height,
+        rows=tuple(rows["path"].head(MAX_ROWS)),
+        evidence={**classes, **evidence},
+        advice=advice,
+    )
+
+
+def count_words(n: int, one: str, many: str | None = None) -> str:
+    """Return a number with its noun: ``1 image``, ``1,200 images``."""
+    return f"{n:,} {one if n == 1 else many or one + 's'}"

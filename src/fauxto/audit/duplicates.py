@@ -1,0 +1,153 @@
+"""Pictures that occur more than once: within a class, across labels, across splits."""
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import polars as pl
+
+from fauxto.audit.records import Finding, count_words, describe_rows
+from fauxto.data.groups import connect, find_near_pairs
+
+MIN_DETAIL: Final = 4.0
+"""Standard deviation of a 16 × 16 grey thumbnail, in levels of 255, below which a picture is too
+plain for its perceptual hash to mean anything: only exact copies of it are searched."""
+
+
+@dataclass(frozen=True)
+class Duplicates:
+    """What the search found.
+
+    Attributes:
+        findings: about exact and near copies, labels and splits.
+        groups: columns ``path`` and ``group``, a row for each row of the images, sorted by path;
+            ``group`` is the first path of the connected group, null for a picture alone.
+    """
+
+    findings: tuple[Finding, ...]
+    groups: pl.DataFrame
+
+
+def find_duplicates(images: pl.DataFrame, thumbnails: pl.DataFrame) -> Duplicates:
+    """Search exact copies (of bytes, of pixels) and near ones (mirrored too) and connect them.
+
+    Args:
+        images: the table of images.
+        thumbnails: see ``findings.THUMBNAIL_SCHEMA``; files without a row there are compared by
+            their bytes only.
+    """
+    pixels = thumbnails.select("path", "pixel_sha256", "phash_mirrored", "thumb16")
+    rows = images.drop("group", strict=False).join(pixels, on="path", how="left").sort("path")
+    rows = rows.with_row_index("row")
+    same_bytes = _copies(rows, "sha256")
+    same_pixels = _copies(rows, "pixel_sha256")
+    near, mirrored = _near(rows)
+    every = np.concatenate([same_bytes, same_pixels, near])
+    root = connect(rows.height, every[:, 0], every[:, 1])
+    rows = rows.with_columns(root=pl.Series(root, dtype=pl.Int64))
+    rows = rows.with_columns(
+        size=pl.len().over("root"),
+        labels=pl.col("label").n_unique().over("root"),
+        splits=pl.col("split").drop_nulls().n_unique().over("root"),
+        group=pl.col("path").first().over("root"),
+    )
+    findings = (
+        *_severe(rows),
+        *_plain(rows, same_bytes, "exact", "are byte for byte copies of another"),
+        *_plain(rows, same_pixels, "pixels", "have exactly the pixels of another file"),
+        *_plain(
+            rows, near, "near", "look almost like another", evidence={"mirrored_pairs": mirrored}
+        ),
+    )
+    group = pl.when(pl.col("size") > 1).then("group").alias("group")
+    return Duplicates(findings, rows.select("path", group))
+
+
+def _copies(rows: pl.DataFrame, column: str) -> np.ndarray:
+    """Return pairs (first row with a digest, later row with it), shape (pairs, 2)."""
+    known = rows.filter(pl.col(column).is_not_null())
+    pairs = known.select(pl.col("row").first().over(column).alias("first"), "row")
+    return pairs.filter(pl.col("first") != pl.col("row")).to_numpy().astype(np.int64).reshape(-1, 2)
+
+
+def _near(rows: pl.DataFrame) -> tuple[np.ndarray, int]:
+    """Return pairs of near duplicates that are not pixel copies, and how many are mirrored."""
+    known = rows.filter(
+        pl.all_horizontal(pl.col("phash", "phash_mirrored", "thumb16").is_not_null())
+    )
+    known = known.unique("pixel_sha256", keep="first", maintain_order=True)
+    if known.is_empty():
+        return np.empty((0, 2), dtype=np.int64), 0
+    grey = _grey(known["thumb16"])
+    detailed = grey.reshape(len(grey), -1).std(axis=1) >= MIN_DETAIL
+    known, grey = known.filter(pl.Series(detailed)), grey[detailed]
+    pairs = find_near_pairs(
+        known["phash"].cast(pl.UInt64).to_numpy(),
+        known["phash_mirrored"].cast(pl.UInt64).to_numpy(),
+        grey,
+    )
+    row = known["row"].to_numpy().astype(np.int64)
+    return np.stack([row[pairs.first], row[pairs.second]], axis=1), int(pairs.mirrored.sum())
+
+
+def _grey(thumbnails: pl.Series) -> np.ndarray:
+    """Return grey levels of 16 × 16 RGB thumbnails, shape (n, 16, 16), uint8."""
+    rgb = np.frombuffer(b"".join(thumbnails), dtype=np.uint8).reshape(-1, 16, 16, 3)
+    weights = np.array([0.299, 0.587, 0.114], dtype=np.float32)
+    return np.rint(rgb @ weights).astype(np.uint8)
+
+
+def _plain(
+    rows: pl.DataFrame,
+    pairs: np.ndarray,
+    kind: str,
+    words: str,
+    evidence: dict[str, float] | None = None,
+) -> list[Finding]:
+    concerned = rows.filter(pl.col("row").is_in(np.unique(pairs))).sort("group", "path")
+    if concerned.is_empty():
+        return []
+    numbers = {"groups": concerned["group"].n_unique(), "largest_group": concerned["size"].max()}
+    finding = describe_rows(
+        f"duplicates.{kind}",
+        "warning",
+        concerned,
+        title=f"{count_words(concerned.height, 'image')} {words}",
+        advice="Copies count several times in training and make scores look surer than they are. "
+        "'fauxto prepare --split grouped' keeps each group on one side of the split.",
+        evidence={**numbers, **(evidence or {})},
+    )
+    return [finding]
+
+
+def _severe(rows: pl.DataFrame) -> list[Finding]:
+    conflicts = rows.filter(pl.col("labels") > 1).sort("group", "label", "path")
+    leaks = rows.filter(pl.col("splits") > 1).sort("group", "split", "path")
+    findings = []
+    if conflicts.height:
+        groups = conflicts["group"].n_unique()
+        findings.append(
+            describe_rows(
+                "duplicates.across_labels",
+                "blocking",
+                conflicts,
+                title=f"{count_words(groups, 'picture')} labelled both real and fake",
+                advice="One of the labels is wrong, or a fake is an edit of the real picture. "
+                "Look at each group and keep one label, or leave the group out.",
+                evidence={"groups": groups},
+            )
+        )
+    if leaks.height:
+        groups = leaks["group"].n_unique()
+        findings.append(
+            describe_rows(
+                "duplicates.across_splits",
+                "blocking",
+                leaks,
+                title=f"{count_words(groups, 'picture')} in more than one split",
+                advice="Test results are too good where test pictures were trained on. "
+                "Split again with 'fauxto prepare --split grouped'.",
+                evidence={"groups": groups},
+            )
+        )
+    return findings
