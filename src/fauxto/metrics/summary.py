@@ -1,12 +1,15 @@
 """One table of scores summed up: ``metrics.json``."""
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Annotated, Literal
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
-from pydantic import ConfigDict, Field
+from pydantic import ConfigDict, Field, ValidationError
 
+from fauxto.core.artifacts import METRICS, read_json
+from fauxto.core.errors import ArtifactError
 from fauxto.core.labels import Label
 from fauxto.core.records import Record, Score
 from fauxto.metrics.calibration import brier_score, expected_calibration_error, log_loss
@@ -208,3 +211,16 @@ def slice_accuracy(
 def sort_worst_first(slices: Sequence[Slice]) -> tuple[Slice, ...]:
     """Return slices by the upper end of their interval, then by name."""
     return tuple(sorted(slices, key=lambda part: (part.interval[1], part.by, part.value)))
+
+
+def read_metrics(folder: Path) -> Metrics:
+    """Return ``metrics.json`` of an evaluation's folder.
+
+    Raises:
+        ArtifactError: it is missing, damaged or from a newer version.
+    """
+    path = folder / METRICS
+    try:
+        return Metrics.model_validate(read_json(path))
+    except ValidationError as error:
+        raise ArtifactError(f"{path} is not a result of 'fauxto evaluate': {error}") from error

@@ -1,0 +1,240 @@
+"""Which models really differ: paired tests, ranks with ties, plain sentences."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from typing import Final
+
+import numpy as np
+from jaxtyping import Float
+
+from fauxto.compare.entries import Entry
+from fauxto.compare.records import Average, Pair, Row
+from fauxto.core.records import Policy
+from fauxto.metrics.confusion import count_confusion
+from fauxto.metrics.intervals import (
+    RESAMPLES,
+    WeightedMetrics,
+    draw_weights,
+    number_groups,
+    percentile_interval,
+)
+from fauxto.metrics.labels import has_both_classes
+from fauxto.metrics.paired import (
+    AucDifference,
+    McNemar,
+    delong,
+    holm,
+    images_needed,
+    mcnemar_exact,
+)
+from fauxto.metrics.ranking import roc_auc
+from fauxto.metrics.threshold import choose, fit_operating_points
+
+LEVEL: Final = 0.05
+"""Chance of a wrong "they differ" that is accepted over all pairs together."""
+
+
+@dataclass(frozen=True)
+class _Samples:
+    accuracy: Float[np.ndarray, " b"]
+    roc_auc: Float[np.ndarray, " b"]
+
+
+def judge_pairs(entries: Sequence[Entry], *, seed: int = 42) -> tuple[Pair, ...]:
+    """Compare every two models on the images that all of them were evaluated on.
+
+    Args:
+        entries: of equal images, in equal order.
+        seed: of the paired bootstrap.
+    """
+    samples = _resample(entries, seed)
+    both = has_both_classes(entries[0].labels)
+    couples = list(combinations(entries, 2))
+    accuracy = [mcnemar_exact(a.right, b.right) for a, b in couples]
+    areas = [delong(a.labels, a.scores, b.scores) if both else None for a, b in couples]
+    accuracy_holm = holm([test.p_value for test in accuracy])
+    area_holm: list[float | None] = [None] * len(couples)
+    if both:
+        area_holm = list(holm([test.p_value for test in areas if test is not None]))
+    return tuple(
+        _judge_pair(couple, samples, (test, adjusted), (area, area_adjusted))
+        for couple, test, adjusted, area, area_adjusted in zip(
+            couples, accuracy, accuracy_holm, areas, area_holm, strict=True
+        )
+    )
+
+
+def _resample(entries: Sequence[Entry], seed: int) -> Mapping[str, _Samples]:
+    """Evaluate all models on the same resamples of groups."""
+    first = entries[0]
+    groups = first.scored["group"].to_list() if "group" in first.scored.columns else None
+    numbers = number_groups(groups or [None] * len(first.scored))
+    metrics = {
+        entry.name: WeightedMetrics(entry.labels, entry.scores, entry.metrics.threshold)
+        for entry in entries
+    }
+    blocks: dict[str, list[_Samples]] = {entry.name: [] for entry in entries}
+    rng = np.random.default_rng(seed)
+    for weights in draw_weights(first.labels, numbers, RESAMPLES, rng):
+        for name, weighted in metrics.items():
+            values = weighted.compute(weights)
+            blocks[name].append(_Samples(values["accuracy"], values["roc_auc"]))
+    return {
+        name: _Samples(
+            np.concatenate([block.accuracy for block in parts]),
+            np.concatenate([block.roc_auc for block in parts]),
+        )
+        for name, parts in blocks.items()
+    }
+
+
+def _judge_pair(
+    couple: tuple[Entry, Entry],
+    samples: Mapping[str, _Samples],
+    accuracy: tuple[McNemar, float],
+    area: tuple[AucDifference | None, float | None],
+) -> Pair:
+    first, second = couple
+    test, adjusted = accuracy
+    auc, auc_adjusted = area
+    one, two = samples[first.name], samples[second.name]
+    interval = percentile_interval(one.accuracy - two.accuracy)
+    n = len(first.scored)
+    needed = images_needed(test.only_first, test.only_second, n)
+    differ = adjusted < LEVEL and interval is not None and not interval[0] <= 0 <= interval[1]
+    more = None if needed is None or differ else max(needed - n, 0)
+    gap = (test.only_first - test.only_second) / n
+    return Pair(
+        first=first.name,
+        second=second.name,
+        accuracy_difference=gap,
+        accuracy_difference_interval=interval,
+        only_first_right=test.only_first,
+        only_second_right=test.only_second,
+        p_mcnemar=test.p_value,
+        p_mcnemar_holm=adjusted,
+        more_images=more,
+        auc_difference=auc.difference if auc else None,
+        auc_difference_interval=percentile_interval(one.roc_auc - two.roc_auc) if auc else None,
+        p_delong=auc.p_value if auc else None,
+        p_delong_holm=auc_adjusted,
+        agreement=float(np.mean(first.called_fake == second.called_fake)),
+        both_wrong=int(np.sum(~first.right & ~second.right)),
+        differ=differ,
+        sentence=_say(
+            first.name, second.name, gap, adjusted, more if not differ else None, differ=differ
+        ),
+    )
+
+
+def format_p(p_value: float) -> str:
+    """Return a p-value in words for a sentence, as ``p = 0.041`` or ``p < 0.0001``."""
+    if p_value < 0.0001:
+        return "p < 0.0001"
+    return f"p = {p_value:.4f}" if p_value < 0.01 else f"p = {p_value:.2f}"
+
+
+def _say(
+    first: str, second: str, gap: float, p_value: float, more: int | None, *, differ: bool
+) -> str:
+    if differ:
+        better, worse = (first, second) if gap > 0 else (second, first)
+        return (
+            f"{better} is more accurate than {worse} on this test set, by "
+            f"{abs(gap) * 100:.2f} points ({format_p(p_value)})."
+        )
+    if gap == 0:
+        return f"{first} and {second} are equally accurate on this test set."
+    if more:
+        hint = f"; about {_round_up(more):,} more images would be needed"
+    else:
+        hint = "; the images are too few, or too alike within groups, to be sure"
+    return (
+        f"{first} and {second} cannot be told apart on this test set ({format_p(p_value)}{hint})."
+    )
+
+
+def _round_up(number: int) -> int:
+    step = 10 ** max(len(str(number)) - 2, 0)
+    return -(-number // step) * step
+
+
+def rank_entries(entries: Sequence[Entry], pairs: Sequence[Pair]) -> dict[str, int]:
+    """Return a rank for each model: 1 and the number of models that are certainly better."""
+    beaten = dict.fromkeys((entry.name for entry in entries), 1)
+    for pair in pairs:
+        if pair.differ:
+            beaten[pair.second if pair.accuracy_difference > 0 else pair.first] += 1
+    return beaten
+
+
+def make_row(entry: Entry, rank: int) -> Row:
+    """Return a model's row of the table."""
+    card, metrics = entry.card, entry.metrics
+    return Row(
+        model=entry.name,
+        rank=rank,
+        architecture=card.architecture if card else None,
+        parameters=card.parameters if card else None,
+        batch_size=card.batch_size if card else None,
+        lr=card.lr if card else None,
+        epochs=card.epochs if card else None,
+        accuracy=metrics.accuracy,
+        accuracy_interval=metrics.intervals.get("accuracy"),
+        precision=metrics.precision,
+        recall=metrics.recall,
+        f1=metrics.f1,
+        false_negatives=metrics.confusion.fn,
+        false_positives=metrics.confusion.fp,
+        roc_auc=metrics.roc_auc,
+        roc_auc_interval=metrics.intervals.get("roc_auc"),
+        threshold=metrics.threshold,
+        weights_bytes=entry.weights_bytes,
+        train_time_s=card.wall_time_s if card else None,
+    )
+
+
+def average_models(entries: Sequence[Entry]) -> Average | None:
+    """Return what the mean of all scores gives; its threshold is fitted on validation rows.
+
+    None where a model has no validation scores, or not of the same images, or of one class only.
+    """
+    tables = [entry.validation for entry in entries]
+    first = tables[0]
+    if first is None:
+        return None
+    scores = []
+    for table in tables:
+        if table is None or not table.select("path", "label").equals(first.select("path", "label")):
+            return None
+        scores.append(table["score"].to_numpy())
+    mean = np.mean(scores, axis=0)
+    known = ~np.isnan(mean)
+    labels = (first["label"] == "fake").to_numpy().astype(np.int64)[known]
+    if not has_both_classes(labels):
+        return None
+    threshold = choose(fit_operating_points(labels, mean[known]), Policy.BALANCED).threshold
+    test_labels = entries[0].labels
+    test_scores = np.mean([entry.scores for entry in entries], axis=0)
+    confusion = count_confusion(test_labels, test_scores, threshold)
+    return Average(
+        threshold=threshold,
+        val_accuracy=count_confusion(labels, mean[known], threshold).accuracy or 0.0,
+        accuracy=confusion.accuracy or 0.0,
+        roc_auc=roc_auc(test_labels, test_scores) if has_both_classes(test_labels) else None,
+        false_negatives=confusion.fn,
+        false_positives=confusion.fp,
+    )
+
+
+def summarise_ranking(rows: Sequence[Row]) -> str:
+    """Return the result in a sentence."""
+    top = [row.model for row in rows if row.rank == 1]
+    if len(top) == len(rows):
+        names = "both models" if len(rows) == 2 else f"all {len(rows)} models"
+        return f"This test set cannot tell {names} apart."
+    if len(top) == 1:
+        best = next(row for row in rows if row.rank == 1)
+        return f"{top[0]} is the most accurate, with {best.accuracy * 100:.2f} %."
+    return f"{', '.join(top[:-1])} and {top[-1]} share the first place."

@@ -1,0 +1,108 @@
+"""What a comparison says (``comparison.json``)."""
+
+from typing import Literal
+
+from pydantic import ConfigDict, Field
+
+from fauxto.core.records import Record, Score
+from fauxto.metrics.summary import ByLabel
+
+
+class Row(Record):
+    """One model of the comparison, in the columns of the study's table and a few more."""
+
+    model: str
+    rank: int
+    """1 and the number of models that are certainly more accurate; equal ranks are ties."""
+    architecture: str | None
+    """Null, like the four fields below, for scores that another detector made."""
+    parameters: int | None
+    batch_size: int | None
+    lr: float | None
+    """Learning rate."""
+    epochs: int | None
+    accuracy: Score
+    accuracy_interval: tuple[float, float] | None
+    precision: ByLabel
+    recall: ByLabel
+    f1: ByLabel
+    false_negatives: int
+    """Fakes called real."""
+    false_positives: int
+    """Reals called fake."""
+    roc_auc: Score | None
+    roc_auc_interval: tuple[float, float] | None
+    threshold: Score
+    weights_bytes: int | None
+    train_time_s: float | None
+
+
+class Pair(Record):
+    """Two models on the same images; differences are the first less the second."""
+
+    first: str
+    second: str
+    accuracy_difference: float
+    accuracy_difference_interval: tuple[float, float] | None
+    """Paired bootstrap over groups."""
+    only_first_right: int
+    only_second_right: int
+    p_mcnemar: Score
+    """Exact; images are taken as independent."""
+    p_mcnemar_holm: Score
+    """Adjusted for all pairs."""
+    more_images: int | None
+    """Further images with which the difference seen here would be found in 4 of 5 cases."""
+    auc_difference: float | None
+    auc_difference_interval: tuple[float, float] | None
+    p_delong: Score | None
+    p_delong_holm: Score | None
+    agreement: Score
+    """Share of images with the same verdict."""
+    both_wrong: int
+    differ: bool
+    """McNemar's test, adjusted, below 5 %, and the interval of the difference without 0."""
+    sentence: str
+
+
+class Average(Record):
+    """The mean of all models' scores, with a threshold fitted on their validation images."""
+
+    threshold: Score
+    val_accuracy: Score
+    """On the validation images that chose the threshold."""
+    accuracy: Score
+    """On the compared images."""
+    roc_auc: Score | None
+    false_negatives: int
+    false_positives: int
+
+
+class Comparison(Record):
+    """Models evaluated on the same images."""
+
+    schema_version: Literal[1] = Field(default=1, alias="schema")
+    split: str
+    split_method: str
+    data: str
+    """Digest of the images."""
+    n: int
+    n_real: int
+    n_fake: int
+    n_groups: int
+    rows: tuple[Row, ...]
+    """By rank, then accuracy."""
+    pairs: tuple[Pair, ...]
+    average: Average | None
+    """Null where runs have no common validation scores."""
+    summary: str
+    """The result in a sentence or two."""
+
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        use_attribute_docstrings=True,
+        protected_namespaces=(),
+        populate_by_name=True,
+        serialize_by_alias=True,
+    )

@@ -1,0 +1,153 @@
+"""The page of one evaluation."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import quote
+
+import polars as pl
+
+from fauxto.core.artifacts import PAGE
+from fauxto.core.errors import UnreadableImage
+from fauxto.core.labels import Label
+from fauxto.evaluate.mistakes import choose_gallery
+from fauxto.evaluate.predictions import label_numbers
+from fauxto.imaging.decode import Limits, decode_rgb, read_bytes
+from fauxto.metrics.confusion import Confusion
+from fauxto.metrics.labels import has_both_classes
+from fauxto.metrics.ranking import sweep_thresholds
+from fauxto.metrics.summary import Metrics
+from fauxto.report import evaluate_figures as figures
+from fauxto.report.page import thumbnail_uri, write_page
+
+MOST_ERRORS: Final = 50
+"""Unreadable images that the page lists."""
+
+MOST_SLICES: Final = 12
+"""Slices that the page draws; its table has all of them."""
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What the page says beside the numbers."""
+
+    image_root: Path
+    """Folder that the paths of the predictions are relative to."""
+    band: tuple[float, float] | None
+    threshold_origin: str
+    """Where the threshold comes from, in a sentence."""
+    provenance: str
+    """What was scored with what, in a sentence."""
+
+
+@dataclass(frozen=True)
+class Picture:
+    """One image of a gallery."""
+
+    path: str
+    label: str
+    score: float
+    origin: str
+    link: str
+    uri: str | None
+
+
+def write_evaluation_page(
+    folder: Path, predictions: pl.DataFrame, metrics: Metrics, setting: Setting
+) -> None:
+    """Write ``index.html`` of an evaluation; pictures that cannot be read are left out."""
+    scored = predictions.filter(pl.col("score").is_not_null())
+    chosen = choose_gallery(scored, metrics.threshold)
+    counts = metrics.confusion
+    broken = predictions.filter(pl.col("score").is_null()).select("path", "error").head(MOST_ERRORS)
+
+    def show(rows: pl.DataFrame) -> list[Picture]:
+        return [_load_picture(row, setting.image_root, folder) for row in rows.to_dicts()]
+
+    write_page(
+        folder / PAGE,
+        "evaluate.html",
+        kind="evaluate",
+        title=f"{metrics.run} on {metrics.split}",
+        what=metrics.split if metrics.split != "all" else "scored",
+        metrics=metrics,
+        n_fake=counts.tp + counts.fn,
+        n_real=counts.fp + counts.tn,
+        cautions=list_cautions(metrics),
+        threshold_origin=setting.threshold_origin,
+        provenance=setting.provenance,
+        plots=_draw_plots(scored, metrics, setting.band),
+        slice_plot=figures.plot_slices(metrics.slices[:MOST_SLICES]) if metrics.slices else "",
+        missed=show(chosen.fakes_called_real),
+        accused=show(chosen.reals_called_fake),
+        closest=show(chosen.least_certain),
+        broken=list(broken.iter_rows()),
+        **_describe_robustness(metrics),
+    )
+
+
+def _draw_plots(
+    scored: pl.DataFrame, metrics: Metrics, band: tuple[float, float] | None
+) -> list[str]:
+    labels, scores = label_numbers(scored), scored["score"].to_numpy()
+    confusion = Confusion(**metrics.confusion.model_dump())
+    plots = [
+        figures.plot_confusion(confusion),
+        figures.plot_scores(labels, scores, metrics.threshold, band),
+    ]
+    if has_both_classes(labels) and metrics.roc_auc is not None:
+        curve = sweep_thresholds(labels, scores)
+        plots += [
+            figures.plot_roc(curve, confusion, metrics.roc_auc),
+            figures.plot_precision_recall(curve, metrics.average_precision or 0.0),
+        ]
+    return [*plots, figures.plot_reliability(labels, scores)]
+
+
+def _describe_robustness(metrics: Metrics) -> dict[str, Any]:
+    if not metrics.robustness:
+        return {"worst": None, "robustness_plot": ""}
+    worst = min(metrics.robustness, key=lambda row: (row.accuracy, row.disturbance, row.strength))
+    plot = figures.plot_robustness(metrics.robustness, metrics.accuracy)
+    return {"worst": worst, "robustness_plot": plot}
+
+
+def list_cautions(metrics: Metrics) -> list[str]:
+    """Return what a reader should know before trusting the numbers, in sentences."""
+    cautions = []
+    counts = metrics.confusion
+    fewest = min(counts.tp + counts.fn, counts.fp + counts.tn)
+    if fewest < 100:
+        cautions.append(
+            f"The smaller class has {fewest} images: differences of a few points are noise."
+        )
+    if metrics.split == "train":
+        cautions.append(
+            "These images were trained on: the numbers say how well they were learnt, not how "
+            "well new ones are judged."
+        )
+    if metrics.split == "val":
+        cautions.append(
+            "Temperature, threshold and epoch were chosen on these images: the numbers flatter."
+        )
+    if metrics.split == "test" and "held" not in metrics.split_method:
+        cautions.append(
+            f"Split: {metrics.split_method}. Test images come from the same sources and generators "
+            "as the training images; on a generator that was never seen, expect less."
+        )
+    if metrics.n_errors:
+        cautions.append(f"{metrics.n_errors} images could not be read and are not counted.")
+    return cautions
+
+
+def _load_picture(row: dict[str, Any], root: Path, folder: Path) -> Picture:
+    path = root / row["path"]
+    origin = row["generator"] if row["label"] == Label.FAKE else row["source"]
+    try:
+        limits = Limits()
+        uri = thumbnail_uri(decode_rgb(read_bytes(path, limits), limits).rgb)
+    except UnreadableImage:
+        uri = None
+    link = quote(os.path.relpath(path.resolve(), folder.resolve()).replace(os.sep, "/"))
+    return Picture(row["path"], row["label"], row["score"], origin or "", link, uri)

@@ -1,0 +1,180 @@
+"""Scores a split with a trained run, or takes another detector's scores, and measures them."""
+
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import polars as pl
+
+from fauxto.core.artifacts import (
+    EVALUATION_DIR,
+    METRICS,
+    PREDICTIONS,
+    STAMP,
+    Claim,
+    FolderState,
+    claim_folder,
+    file_digest,
+    finish_folder,
+    read_json,
+    require_finished,
+    write_json,
+)
+from fauxto.core.errors import DataError, RecipeError
+from fauxto.core.labels import Split
+from fauxto.core.progress import Progress, silent
+from fauxto.core.records import ModelCard
+from fauxto.data.prepared import PreparedDataset, open_dataset
+from fauxto.data.table import write_table
+from fauxto.evaluate.measure import Subject, measure
+from fauxto.evaluate.page import Setting, write_evaluation_page
+from fauxto.evaluate.predictions import build_predictions, read_foreign
+from fauxto.evaluate.scoring import score_images
+from fauxto.metrics.summary import Metrics, read_metrics
+from fauxto.models.scorer import open_scorer
+
+_FOREIGN_SPLIT: Final = "all"
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class EvaluationResult:
+    """An evaluation and the folder it lies in."""
+
+    folder: Path
+    metrics: Metrics
+    reused: bool
+    """The folder already held this result."""
+
+
+def evaluate(
+    run: Path,
+    *,
+    data: Path,
+    split: Split = Split.TEST,
+    name: str | None = None,
+    device: str = "cpu",
+    workers: int = 2,
+    overwrite: bool = False,
+    progress: Progress = silent,
+) -> EvaluationResult:
+    """Score one split with a run and write predictions, metrics and a page.
+
+    Temperature, threshold and unsure band are the card's; nothing is chosen here.
+
+    Args:
+        run: folder written by ``fauxto train``.
+        data: folder written by ``fauxto prepare``.
+        split: which rows; ``train`` and ``val`` are allowed, and the page says what they mean.
+        name: of the folder under ``RUN/evaluation``; default the split's.
+        device: where the network runs, as ``cpu`` or ``cuda``.
+        workers: threads that decode images.
+        overwrite: replace an evaluation of the same name.
+        progress: told after each batch.
+
+    Raises:
+        ArtifactError: an input is missing or unfinished, or the name is taken.
+        DataError: the split has no rows, or none of its images can be read.
+        RecipeError: the name cannot be a folder, or images were prepared in another size.
+    """
+    require_finished(run, "train")
+    dataset = open_dataset(data)
+    rows = dataset.rows(split).sort("path")
+    if rows.is_empty():
+        found = ", ".join(sorted({str(value) for value in dataset.images["split"].drop_nulls()}))
+        raise DataError(f"{data} has no images in split '{split}' (it has: {found or 'none'})")
+    folder = run / EVALUATION_DIR / _check_name(name or str(split))
+    run_stamp = read_json(run / STAMP)["fingerprint"]
+    arguments = {"run": run_stamp, "data": dataset.digest, "split": str(split)}
+    claim = claim_folder(folder, "evaluate", arguments, overwrite=overwrite)
+    if claim.state == FolderState.DONE:
+        return _read_result(folder)
+    scorer = open_scorer(run, device)
+    _check_size(scorer.card, dataset)
+    paths = [dataset.root / path for path in rows["path"]]
+    logits = score_images(scorer, paths, workers=workers, progress=progress)
+    predictions = build_predictions(rows, logits.values, logits.errors, scorer.card)
+    card = scorer.card
+    subject = Subject(card.name, str(split), dataset.split_method, card.threshold)
+    setting = Setting(
+        image_root=dataset.root,
+        band=card.unsure_band,
+        threshold_origin=(
+            f"Temperature ({card.temperature:.3f}) and threshold (policy '{card.policy}') were "
+            "chosen on validation images only."
+        ),
+        provenance=(
+            f"{card.architecture}, {card.parameters:,} weights, preprocessing "
+            f"{card.preprocess_hash}; data {dataset.digest[:12]}, split '{split}' "
+            f"({dataset.split_method})."
+        ),
+    )
+    return _write(claim, predictions, subject, setting)
+
+
+def evaluate_predictions(
+    table: Path, *, out: Path, threshold: float = 0.5, overwrite: bool = False
+) -> EvaluationResult:
+    """Measure any detector's scores and write predictions, metrics and a page.
+
+    Args:
+        table: CSV or Parquet with at least ``path,label,score``; see ``read_foreign``.
+        out: folder to write.
+        threshold: score at or above which the verdict is fake.
+        overwrite: replace an earlier result in ``out``.
+
+    Raises:
+        DataError: the table cannot be understood.
+        RecipeError: the threshold is not in [0, 1].
+        ArtifactError: ``out`` is in the way.
+    """
+    if not 0 <= threshold <= 1:
+        raise RecipeError(f"threshold {threshold} is not in [0, 1]")
+    predictions = read_foreign(table, threshold)
+    arguments = {"table": file_digest(table), "threshold": float(threshold), "name": table.stem}
+    claim = claim_folder(out, "evaluate", arguments, overwrite=overwrite)
+    if claim.state == FolderState.DONE:
+        return _read_result(out)
+    splits = sorted({value for value in predictions["split"] if value is not None})
+    split = splits[0] if len(splits) == 1 else _FOREIGN_SPLIT
+    subject = Subject(table.stem, split, "unknown", float(threshold))
+    setting = Setting(
+        image_root=table.parent,
+        band=None,
+        threshold_origin="It was given, not fitted.",
+        provenance=f"Scores of another detector, from {table.name}.",
+    )
+    return _write(claim, predictions, subject, setting)
+
+
+def _write(
+    claim: Claim, predictions: pl.DataFrame, subject: Subject, setting: Setting
+) -> EvaluationResult:
+    metrics = measure(predictions, subject)
+    write_table(claim.folder / PREDICTIONS, predictions)
+    write_json(claim.folder / METRICS, metrics.model_dump(mode="json"))
+    write_evaluation_page(claim.folder, predictions, metrics, setting)
+    finish_folder(claim)
+    logger.info("evaluated", extra={"run": metrics.run, "n": metrics.n, "errors": metrics.n_errors})
+    return EvaluationResult(claim.folder, metrics, reused=False)
+
+
+def _read_result(folder: Path) -> EvaluationResult:
+    return EvaluationResult(folder, read_metrics(folder), reused=True)
+
+
+def _check_name(name: str) -> str:
+    if name != Path(name).name or name in {".", ".."}:
+        raise RecipeError(f"--name {name!r} is not the name of a folder")
+    return name
+
+
+def _check_size(card: ModelCard, dataset: PreparedDataset) -> None:
+    if card.preprocess.hash != dataset.preprocess.hash:
+        raise RecipeError(
+            f"the run was trained on images prepared as {card.preprocess_hash} and "
+            f"{dataset.root} was prepared as {dataset.preprocess.hash}: "
+            "prepare the data with the run's --size and --fit"
+        )

@@ -1,0 +1,101 @@
+"""Plots of several models on the same images."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from matplotlib.ticker import PercentFormatter
+
+from fauxto.core.labels import Label
+from fauxto.metrics.confusion import Confusion
+from fauxto.metrics.ranking import Thresholds
+from fauxto.report.evaluate_figures import draw_confusion, thin_out
+from fauxto.report.style import CLASS_COLOURS, SERIES_COLOURS, new_figure, new_grid, to_svg
+
+
+@dataclass(frozen=True)
+class ModelPoint:
+    """What the plots of a comparison need of a model."""
+
+    name: str
+    accuracy: float
+    interval: tuple[float, float] | None
+    confusion: Confusion
+    parameters: int | None
+
+
+def plot_accuracies(points: Sequence[ModelPoint]) -> str:
+    """Return accuracy with interval for each model as SVG, in the given order from the top."""
+    figure, axis = new_figure(6.4, 1.2 + 0.42 * len(points))
+    rows = np.arange(len(points))[::-1]
+    for row, point in zip(rows, points, strict=True):
+        if point.interval is not None:
+            axis.plot(point.interval, [row, row], color=SERIES_COLOURS[0], linewidth=3, alpha=0.5)
+    axis.plot([point.accuracy for point in points], rows, "o", color=SERIES_COLOURS[0])
+    axis.set_yticks(rows, [point.name for point in points])
+    axis.set(xlabel="accuracy (%), line: 95 % interval", title="Accuracy")
+    axis.set_ylim(-0.6, len(points) - 0.4)
+    axis.xaxis.set_major_formatter(PercentFormatter(1))
+    axis.grid(axis="x", alpha=0.18)
+    return to_svg(figure, "Accuracy of each model with its 95 % interval.")
+
+
+def plot_errors(points: Sequence[ModelPoint]) -> str:
+    """Return both kinds of mistake of each model as SVG."""
+    figure, axis = new_figure(6.4, 1.4 + 0.5 * len(points))
+    rows = np.arange(len(points))[::-1]
+    kinds = (
+        (Label.FAKE, 0.2, [point.confusion.fn for point in points], "fakes called real"),
+        (Label.REAL, -0.2, [point.confusion.fp for point in points], "reals called fake"),
+    )
+    for label, offset, counts, text in kinds:
+        bars = axis.barh(rows + offset, counts, 0.38, color=CLASS_COLOURS[label], label=text)
+        axis.bar_label(bars, padding=3)
+    axis.set_yticks(rows, [point.name for point in points])
+    axis.set(xlabel="images", title="Mistakes")
+    axis.margins(x=0.12)
+    axis.legend(loc="upper center", bbox_to_anchor=(0.5, -0.16 - 0.25 / len(points)), ncols=2)
+    return to_svg(figure, "False negatives and false positives of each model.")
+
+
+def plot_rocs(curves: Mapping[str, Thresholds]) -> str:
+    """Return the ROC curves of all models in one plot as SVG."""
+    figure, axis = new_figure(5.4, 4.2)
+    styles = ("-", "--", "-.", ":")
+    for index, (name, curve) in enumerate(curves.items()):
+        points = thin_out(len(curve.threshold))
+        axis.plot(
+            curve.fpr[points],
+            curve.tpr[points],
+            color=SERIES_COLOURS[index % len(SERIES_COLOURS)],
+            linestyle=styles[index // len(SERIES_COLOURS) % len(styles)],
+            label=name,
+        )
+    axis.set(
+        xlabel="reals called fake (%)",
+        ylabel="fakes called fake (%)",
+        title="ROC curves",
+        xlim=(-0.01, 1.01),
+        ylim=(-0.01, 1.02),
+    )
+    axis.xaxis.set_major_formatter(PercentFormatter(1))
+    axis.yaxis.set_major_formatter(PercentFormatter(1))
+    axis.legend(loc="lower right")
+    return to_svg(figure, "ROC curves of all models.")
+
+
+def plot_confusions(points: Sequence[ModelPoint]) -> list[str]:
+    """Return one confusion matrix for each model as SVG, to be laid side by side."""
+    plots = []
+    for point in points:
+        figure, axes = new_grid(1, 1, 3.6, 3.0)
+        draw_confusion(axes[0], point.confusion, point.name)
+        c = point.confusion
+        plots.append(
+            to_svg(
+                figure,
+                f"{point.name}: {c.tp} fakes called fake, {c.fn} called real; "
+                f"{c.fp} reals called fake, {c.tn} called real.",
+            )
+        )
+    return plots

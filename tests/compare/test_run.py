@@ -1,0 +1,183 @@
+import csv
+import io
+import json
+
+import numpy as np
+import polars as pl
+import pytest
+
+from fauxto.compare.run import compare, read_comparison
+from fauxto.core.errors import ArtifactError, DataError, RecipeError
+from fauxto.data.table import write_table
+
+LABELS = np.repeat([0, 1], 100)
+
+
+@pytest.fixture
+def three_runs(make_run, make_table, make_card, flip):
+    """One clearly worse model and two that differ on three images."""
+    wrong = {"worse": list(range(0, 200, 5)), "good": [1, 2, 3], "better": [4]}
+    return [
+        make_run(
+            name,
+            make_table(flip(LABELS, rows), LABELS),
+            card=make_card(name, batch_size=32 * (i + 1), epochs=4 + i),
+            validation=make_table(flip(LABELS, rows), LABELS, split="val"),
+        )
+        for i, (name, rows) in enumerate(wrong.items())
+    ]
+
+
+def test_table_has_the_columns_of_the_study_in_every_format(three_runs, tmp_path):
+    result = compare(three_runs, out=tmp_path / "out")
+    assert [row.model for row in result.rows] == ["better", "good", "worse"]
+    markdown = (tmp_path / "out/table.md").read_text().splitlines()
+    assert markdown[0].startswith("| Model | Batch size | Learning rate | Epochs | Accuracy (%) |")
+    assert markdown[2].startswith("| better | 96 | 5e-5 | 6 | 99.50 |")
+    assert "| 0.99 / 1.00 | 1.00 / 0.99 | 1.00 / 0.99 |" in markdown[2]
+    rows = list(csv.DictReader(io.StringIO((tmp_path / "out/table.csv").read_text())))
+    assert float(rows[2]["accuracy"]) == 0.8
+    assert (rows[2]["false_negatives"], rows[2]["false_positives"]) == ("20", "20")
+    latex = (tmp_path / "out/table.tex").read_text()
+    assert r"Accuracy (\%)" in latex
+    assert latex.count(r"\\") == 4
+    document = json.loads((tmp_path / "out/comparison.json").read_text())
+    assert document["schema"] == 1
+
+
+def test_ranks_have_ties_where_the_test_set_cannot_tell(three_runs, tmp_path):
+    rows = compare(three_runs, out=tmp_path / "out").rows
+    assert {row.model: row.rank for row in rows} == {"better": 1, "good": 1, "worse": 3}
+    comparison = read_comparison(tmp_path / "out")
+    assert comparison.summary == "better and good share the first place."
+    sentences = [pair.sentence for pair in comparison.pairs]
+    assert any("good and better cannot be told apart" in text for text in sentences)
+    assert any(text.startswith("good is more accurate than worse") for text in sentences)
+
+
+def test_average_uses_a_threshold_from_validation_and_is_confirmed_on_test(three_runs, tmp_path):
+    compare(three_runs, out=tmp_path / "out")
+    average = read_comparison(tmp_path / "out").average
+    assert average.val_accuracy == average.accuracy
+    assert average.accuracy >= 0.99
+
+
+def test_no_average_without_common_validation_scores(make_run, make_table, flip, tmp_path):
+    table = make_table(flip(LABELS, [1]), LABELS)
+    runs = [make_run("a", table, validation=table), make_run("b", table)]
+    compare(runs, out=tmp_path / "out")
+    assert read_comparison(tmp_path / "out").average is None
+
+
+def test_runs_on_other_images_are_refused_with_the_difference(make_run, make_table, flip, tmp_path):
+    table = make_table(flip(LABELS, [1]), LABELS)
+    runs = [make_run("a", table), make_run("b", table.head(199), data="e" * 64)]
+    with pytest.raises(DataError, match=r"200 and 199 images; 1 only in a, such as test/00199.png"):
+        compare(runs, out=tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_runs_with_other_labels_or_contents_are_refused(make_run, make_table, flip, tmp_path):
+    table = make_table(flip(LABELS, [1]), LABELS)
+    relabelled = table.with_columns(
+        label=pl.when(pl.col("path") == "test/00000.png").then(pl.lit("fake")).otherwise("label")
+    )
+    changed = table.with_columns(sha256=pl.col("sha256").str.replace("0000007", "0000008"))
+    first = make_run("a", table)
+    with pytest.raises(DataError, match=r"1 with another label, such as test/00000.png"):
+        compare([first, make_run("b", relabelled, data="e" * 64)], out=tmp_path / "out")
+    with pytest.raises(DataError, match="with another content, such as test/"):
+        compare([first, make_run("c", changed, data="f" * 64)], out=tmp_path / "out")
+
+
+def test_an_evaluation_that_is_not_there_is_named_with_those_that_are(three_runs, tmp_path):
+    with pytest.raises(ArtifactError, match=r"no evaluation 'heldout' \(it has: test\)"):
+        compare(three_runs, out=tmp_path / "out", evaluation="heldout")
+
+
+def test_one_run_or_the_same_twice_is_refused(three_runs, tmp_path):
+    for runs in (three_runs[:1], [three_runs[0], three_runs[0]]):
+        with pytest.raises(RecipeError, match="two or more different runs"):
+            compare(runs, out=tmp_path / "out")
+
+
+def test_equal_names_are_told_apart_by_their_folders(
+    make_run, make_table, make_card, flip, tmp_path
+):
+    table = make_table(flip(LABELS, [1]), LABELS)
+    runs = [make_run(folder, table, card=make_card("same")) for folder in ("a", "b")]
+    rows = compare(runs, out=tmp_path / "out").rows
+    assert sorted(row.model for row in rows) == ["a", "b"]
+    assert [row.rank for row in rows] == [1, 1]
+
+
+def test_foreign_scores_stand_beside_a_run(make_run, make_table, flip, tmp_path):
+    table = make_table(flip(LABELS, [1]), LABELS)
+    run, other = make_run("run", table), make_run("foreign", table)
+    rows = compare([run, other / "evaluation/test"], out=tmp_path / "out").rows
+    foreign = next(row for row in rows if row.model == "foreign")
+    assert foreign.batch_size is None
+    assert "| foreign | – | – | – |" in (tmp_path / "out/table.md").read_text()
+
+
+def test_a_name_cannot_break_page_or_tables(make_run, make_table, make_card, flip, tmp_path):
+    table = make_table(flip(LABELS, [1]), LABELS)
+    name = "a_b & <script>|50%"
+    runs = [make_run("x", table, card=make_card(name)), make_run("y", table)]
+    compare(runs, out=tmp_path / "out")
+    assert (
+        r"a\_b \& \textless{}script\textgreater{}|50\%" in (tmp_path / "out/table.tex").read_text()
+    )
+    assert r"| a_b & <script>\|50% |" in (tmp_path / "out/table.md").read_text()
+    assert "<script>|50%" not in (tmp_path / "out/index.html").read_text()
+
+
+def test_order_of_runs_changes_no_number(three_runs, tmp_path):
+    compare(three_runs, out=tmp_path / "one")
+    compare(three_runs[::-1], out=tmp_path / "two")
+    one, two = read_comparison(tmp_path / "one"), read_comparison(tmp_path / "two")
+    assert one.rows == two.rows
+    assert (tmp_path / "one/table.csv").read_text() == (tmp_path / "two/table.csv").read_text()
+
+
+def test_a_second_call_gives_the_stored_result_and_bytes_are_equal(three_runs, tmp_path):
+    first = compare(three_runs, out=tmp_path / "out")
+    again = compare(three_runs, out=tmp_path / "out")
+    assert (first.reused, again.reused) == (False, True)
+    assert again.rows == first.rows
+    compare(three_runs, out=tmp_path / "other")
+    for name in ("comparison.json", "index.html", "table.csv", "table.md", "table.tex"):
+        assert (tmp_path / "out" / name).read_bytes() == (tmp_path / "other" / name).read_bytes()
+
+
+def test_a_changed_evaluation_is_noticed(three_runs, tmp_path, make_table, flip):
+    compare(three_runs, out=tmp_path / "out")
+    write_table(
+        three_runs[0] / "evaluation/test/predictions.parquet", make_table(flip(LABELS, [9]), LABELS)
+    )
+    with pytest.raises(ArtifactError, match="other arguments or data"):
+        compare(three_runs, out=tmp_path / "out")
+
+
+def test_images_of_one_class_are_compared_by_accuracy_alone(make_run, make_table, flip, tmp_path):
+    labels = np.ones(60, int)
+    runs = [
+        make_run("a", make_table(flip(labels, [1]), labels)),
+        make_run("b", make_table(flip(labels, list(range(30))), labels)),
+    ]
+    rows = compare(runs, out=tmp_path / "out").rows
+    assert [row.rank for row in rows] == [1, 2]
+    assert rows[0].roc_auc is None
+    assert read_comparison(tmp_path / "out").pairs[0].p_delong is None
+
+
+def test_groups_keep_a_difference_of_copies_from_counting(make_run, make_table, flip, tmp_path):
+    # The second model fails on one picture that the set holds 30 times.
+    groups = ["copies"] * 30 + [f"g{i}" for i in range(170)]
+    tables = [
+        make_table(flip(LABELS, rows), LABELS, groups=groups) for rows in ([], list(range(30)))
+    ]
+    compare([make_run("a", tables[0]), make_run("b", tables[1])], out=tmp_path / "out")
+    (pair,) = read_comparison(tmp_path / "out").pairs
+    assert pair.p_mcnemar_holm < 0.001
+    assert not pair.differ
