@@ -5,8 +5,8 @@ from typing import Final
 import torch
 from captum.attr import IntegratedGradients
 from jaxtyping import Float
+from scipy.ndimage import gaussian_filter
 from torch import Tensor, nn
-from torchvision.transforms.functional import gaussian_blur
 
 from fauxto.explain.hooks import borrowed
 from fauxto.explain.layout import Layout
@@ -54,7 +54,6 @@ def explain_by_integrated_gradients(
             internal_batch_size=max(32, inputs.shape[0]),
         )
     pixels = contributions.detach().float().sum(dim=1)
-    sigma = max(0.5, SMOOTHING * min(inputs.shape[-2:]))
-    reach = 2 * int(torch.tensor(3 * sigma).ceil()) + 1
-    kernel = min(reach, 2 * (min(inputs.shape[-2:]) // 2) - 1)
-    return rescale(gaussian_blur(pixels, [kernel, kernel], [sigma, sigma]))
+    sigma = SMOOTHING * min(inputs.shape[-2:])
+    smooth = gaussian_filter(pixels.cpu().numpy(), sigma=(0, sigma, sigma), truncate=3)
+    return rescale(torch.from_numpy(smooth).to(inputs.device))

@@ -39,6 +39,8 @@ class Method:
     explain: Explain
     meaning: str
     """What a bright spot says, in one sentence."""
+    sided: bool = True
+    """Whether maps for fake and for real differ."""
 
 
 _BOTH: Final[tuple[Kind, ...]] = (Kind.CNN, Kind.VIT)
@@ -66,24 +68,29 @@ METHODS: Final[Mapping[str, Method]] = MappingProxyType(
             partial(explain_by_gradcam, combine=COMBINATIONS["layercam"]),
             "As HiResCAM, with gradients for the asked side only.",
         ),
-        "rollout": Method("Attention rollout", (Kind.VIT,), explain_by_rollout, _ROLLOUT),
+        "rollout": Method(
+            "Attention rollout", (Kind.VIT,), explain_by_rollout, _ROLLOUT, sided=False
+        ),
         "rollout-max": Method(
             "Attention rollout, strongest head",
             (Kind.VIT,),
             partial(explain_by_rollout, fusion=HeadFusion.MAX),
             _ROLLOUT,
+            sided=False,
         ),
         "rollout-min": Method(
             "Attention rollout, weakest head",
             (Kind.VIT,),
             partial(explain_by_rollout, fusion=HeadFusion.MIN),
             _ROLLOUT,
+            sided=False,
         ),
         "rollout-no-residual": Method(
             "Attention rollout, without skip connections",
             (Kind.VIT,),
             partial(explain_by_rollout, residual=False),
             _ROLLOUT,
+            sided=False,
         ),
         "gradient-rollout": Method(
             "Gradient-weighted rollout",

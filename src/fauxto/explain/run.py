@@ -1,0 +1,285 @@
+"""The verb: what trained networks look at, on the same images, and whether to believe it."""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+from jaxtyping import Float, Float32
+
+from fauxto.core.artifacts import (
+    EXPLANATIONS_DIR,
+    REGIONS,
+    STAMP,
+    FolderState,
+    claim_folder,
+    finish_folder,
+    read_json,
+    require_finished,
+    write_json,
+)
+from fauxto.core.errors import ArtifactError, RecipeError
+from fauxto.core.labels import Split
+from fauxto.core.progress import Progress, silent
+from fauxto.data.table import write_table
+from fauxto.explain.findings import Findings
+from fauxto.explain.items import Item, draw_items, name_items
+from fauxto.explain.layout import read_layout
+from fauxto.explain.methods import choose_methods
+from fauxto.explain.page import write_explain_page
+from fauxto.explain.pictures import write_pictures
+from fauxto.explain.selection import Choice, choose_pictures
+from fauxto.explain.study import study_subject
+from fauxto.explain.subject import Subject, judge, see_items
+from fauxto.explain.summary import FAITHFULNESS, describe_trust, tabulate_regions
+from fauxto.explain.target import Target
+from fauxto.explain.trust import try_methods
+from fauxto.models.checkpoint import load_run
+
+SCORING_BATCH: Final = 32
+"""Images scored at once."""
+
+FEWEST_TESTED: Final = 8
+"""Readable images below which belief is not tested: intervals would say nothing."""
+
+
+@dataclass(frozen=True)
+class ExplanationResult:
+    """Where an explanation lies."""
+
+    folder: Path
+    pictures: int
+    """Chosen images."""
+    reused: bool
+    """Whether the same explanation was there already."""
+
+
+@dataclass(frozen=True)
+class _Plan:
+    items: list[Item]
+    named: int
+    """How many of the first items were named by the user."""
+
+
+def explain(  # noqa: PLR0913 - the verb's options
+    runs: Sequence[Path],
+    *,
+    data: Path | None = None,
+    images: Sequence[Path] = (),
+    method: str = "auto",
+    sample: int = 8,
+    split: Split = Split.TEST,
+    out: Path | None = None,
+    name: str = "default",
+    device: str = "cpu",
+    workers: int = 2,
+    seed: int = 42,
+    overwrite: bool = False,
+    progress: Progress = silent,
+    target: str = Target.PREDICTED,
+    measured: int = 200,
+    tested: int = 16,
+) -> ExplanationResult:
+    """Write pictures, tables and a page of what trained networks look at.
+
+    Args:
+        runs: run folders; all are shown the same images.
+        data: data set to draw images from.
+        images: images to show; if empty, ``sample`` images are chosen among the drawn ones.
+        method: ``auto``, ``all`` or names of methods joined by commas.
+        sample: pictures chosen: sure hits, sure misses and unsure ones of both classes.
+        split: part of the data set.
+        out: folder to write; needed for several runs, else ``RUN/explanations/NAME``.
+        name: of the folder in the run.
+        device: where the networks run.
+        workers: threads that decode.
+        seed: of the draw, of random maps and of intervals.
+        overwrite: replace an earlier explanation.
+        progress: told how far the work is.
+        target: ``predicted``, ``fake`` or ``real``: whose evidence is shown.
+        measured: images drawn from ``data`` for ``regions.parquet`` and mean maps.
+        tested: images on which belief is tested; 0 tests nothing.
+
+    Raises:
+        RecipeError: an option does not fit.
+        DataError: the data set cannot be understood.
+        ArtifactError: a run is missing or unfinished, or the folder holds something else.
+    """
+    asked = _check_target(target)
+    folder = _choose_folder(runs, out, name)
+    plan = _plan(data, images, split, max(measured, sample), seed)
+    subjects = _load_subjects(runs, method, device)
+    arguments = {
+        "runs": [_run_fingerprint(run) for run in runs],
+        "items": _digest(plan.items),
+        "method": method,
+        "sample": sample,
+        "named": plan.named,
+        "target": asked,
+        "tested": tested,
+        "seed": seed,
+    }
+    claim = claim_folder(folder, "explain", arguments, overwrite=overwrite)
+    if claim.state is FolderState.DONE:
+        pictures = plan.named or min(sample, len(plan.items))
+        return ExplanationResult(folder, pictures, reused=True)
+    choices = [Choice(index, "") for index in range(plan.named)]
+    if not choices:
+        choices = _choose(plan.items, subjects, sample, workers, progress)
+    findings = _find(
+        plan.items, choices, subjects, asked, tested=tested, seed=seed, workers=workers,
+        progress=progress,
+    )  # fmt: skip
+    regions = tabulate_regions(findings)
+    summary = describe_trust(findings, regions)
+    write_table(folder / REGIONS, regions)
+    write_json(folder / FAITHFULNESS, summary)
+    cases = write_pictures(findings, folder)
+    write_explain_page(findings, regions, summary, cases, folder)
+    finish_folder(claim)
+    return ExplanationResult(folder, len(choices), reused=False)
+
+
+def _check_target(target: str) -> Target:
+    if target not in set(Target):
+        raise RecipeError(f"target must be predicted, fake or real, not {target!r}")
+    return Target(target)
+
+
+def _choose_folder(runs: Sequence[Path], out: Path | None, name: str) -> Path:
+    if not runs:
+        raise RecipeError("name at least one run folder")
+    for run in runs:
+        require_finished(run, "train")
+    if out is not None:
+        return out
+    if len(runs) > 1:
+        raise RecipeError(f"{len(runs)} runs are explained together: say where with --out DIR")
+    if Path(name).name != name or name in {"", ".", ".."}:
+        raise RecipeError(f"--name must be a plain folder name, not {name!r}")
+    return runs[0] / EXPLANATIONS_DIR / name
+
+
+def _plan(
+    data: Path | None, images: Sequence[Path], split: Split, measured: int, seed: int
+) -> _Plan:
+    if data is None and not images:
+        raise RecipeError("nothing to explain: give --data DATASET or --images PICTURE")
+    named = name_items(images)
+    drawn = draw_items(data, split, measured, seed) if data is not None else []
+    known = {item.path.resolve() for item in named}
+    return _Plan(named + [d for d in drawn if d.path.resolve() not in known], len(named))
+
+
+def _run_fingerprint(run: Path) -> str:
+    return str(read_json(run / STAMP)["fingerprint"])
+
+
+def _digest(items: Sequence[Item]) -> str:
+    """Return a digest that changes with the files, their names and labels."""
+    digest = hashlib.sha256()
+    for item in items:
+        try:
+            status = item.path.stat()
+            state = f"{status.st_size} {status.st_mtime_ns}"
+        except OSError as error:
+            state = type(error).__name__
+        digest.update(f"{item.shown}\0{item.label}\0{state}\n".encode("utf-8", "surrogateescape"))
+    return digest.hexdigest()
+
+
+def _load_subjects(runs: Sequence[Path], method: str, device: str) -> list[Subject]:
+    subjects: list[Subject] = []
+    for run in runs:
+        loaded = load_run(run, device)
+        name, number = loaded.card.name, 2
+        while name in {subject.name for subject in subjects}:
+            name, number = f"{loaded.card.name} ({number})", number + 1
+        layout = read_layout(loaded.spec, loaded.module)
+        methods = choose_methods(method, layout.kind)
+        subjects.append(Subject(name, loaded.module, loaded.card, layout, methods))
+    return subjects
+
+
+def _choose(
+    items: Sequence[Item],
+    subjects: Sequence[Subject],
+    sample: int,
+    workers: int,
+    progress: Progress,
+) -> list[Choice]:
+    margins = np.zeros(len(items))
+    for subject in subjects:
+        margins += _score_margins(subject, items, workers, progress) / len(subjects)
+    choices = choose_pictures([item.label for item in items], margins, sample)
+    if not choices:
+        raise ArtifactError(
+            "none of the drawn images could be read: run 'fauxto audit' on the data"
+        )
+    return choices
+
+
+def _score_margins(
+    subject: Subject, items: Sequence[Item], workers: int, progress: Progress
+) -> Float[np.ndarray, " n"]:
+    margins = np.full(len(items), np.nan)
+    done = 0
+    preprocess = subject.card.preprocess
+    for seen in see_items(items, preprocess, batch_size=SCORING_BATCH, workers=workers):
+        if seen.indices:
+            for index, odds in zip(seen.indices, subject.odds(seen.inputs), strict=True):
+                score = judge(subject, float(odds), items[index].label).score
+                margins[index] = score - subject.card.threshold
+        done += len(seen.indices) + len(seen.errors)
+        progress(f"score {subject.name}", done, len(items))
+    return margins
+
+
+def _find(
+    items: Sequence[Item],
+    choices: Sequence[Choice],
+    subjects: Sequence[Subject],
+    target: Target,
+    *,
+    tested: int,
+    seed: int,
+    workers: int,
+    progress: Progress,
+) -> Findings:
+    keep = {choice.index for choice in choices}
+    studies, trusts = {}, {}
+    readable = 0
+    for subject in subjects:
+        studies[subject.name] = study_subject(
+            subject, items, keep, target, workers=workers, progress=progress
+        )
+        inputs = _first_readable(subject, items, tested, workers)
+        readable = len(inputs)
+        if tested and readable >= FEWEST_TESTED:
+            progress(f"test {subject.name}", 0, 1)
+            trusts[subject.name] = try_methods(subject, inputs, target, seed)
+            progress(f"test {subject.name}", 1, 1)
+    why_untested = ""
+    if not trusts:
+        why_untested = (
+            f"Whether the maps can be believed was not tested: it takes at least {FEWEST_TESTED} "
+            f"images, and there were {readable}. Give a data set to draw from."
+            if tested
+            else "Whether the maps can be believed was not tested: it was asked not to."
+        )
+    return Findings(items, choices, subjects, studies, trusts, target, why_untested)
+
+
+def _first_readable(
+    subject: Subject, items: Sequence[Item], count: int, workers: int
+) -> Float32[np.ndarray, "n 3 h w"]:
+    side = subject.card.preprocess.size_px
+    parts = [np.empty((0, 3, side, side), np.float32)]
+    preprocess = subject.card.preprocess
+    for seen in see_items(items, preprocess, batch_size=max(1, count), workers=workers):
+        parts.append(seen.inputs)
+        if sum(len(part) for part in parts) >= count:
+            break
+    return np.concatenate(parts)[:count]

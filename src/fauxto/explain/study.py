@@ -1,0 +1,213 @@
+"""One pass over the images: maps of every method, where they lie, and how steady they are."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import asdict, dataclass, field
+from itertools import combinations
+from typing import Final
+
+import numpy as np
+from jaxtyping import Float, Float32, UInt8
+
+from fauxto.core.progress import Progress
+from fauxto.explain.items import Item
+from fauxto.explain.maps import rank_agreement
+from fauxto.explain.measures import measure_region
+from fauxto.explain.methods import explain_sides
+from fauxto.explain.subject import Judgement, Seen, Subject, judge, reencode, see_items, to_rgb
+from fauxto.explain.target import Target
+from fauxto.imaging.preprocess import to_input
+
+BATCH_SIZE: Final = 16
+"""Images explained at once."""
+
+STEADY_IMAGES: Final = 32
+"""First images whose maps are also taken mirrored and after re-encoding."""
+
+OUTCOMES: Final = ("tp", "fn", "fp", "tn")
+"""Fakes found and missed, reals called fake and real."""
+
+Row = dict[str, str | float | bool | None]
+"""A row of ``regions.parquet``."""
+
+
+@dataclass(frozen=True)
+class KeptMap:
+    """A map that becomes a picture."""
+
+    heat: Float[np.ndarray, "h w"]
+    rgb: UInt8[np.ndarray, "h w 3"]
+    judgement: Judgement
+    side: str
+    """Which side it explains: ``fake`` or ``real``."""
+
+
+@dataclass
+class MeanMap:
+    """A running sum of maps of one kind."""
+
+    total: Float[np.ndarray, "h w"]
+    images: int = 0
+
+
+@dataclass
+class Study:
+    """What was found on one network; grows batch by batch, its size does not depend on how
+    many images there are except for one row each.
+    """  # noqa: D205 - one sentence
+
+    rows: list[Row] = field(default_factory=list)
+    kept: dict[tuple[int, str], KeptMap] = field(default_factory=dict)
+    """Maps by item and method."""
+    errors: dict[int, str] = field(default_factory=dict)
+    """Items that could not be read."""
+    means: dict[tuple[str, str], MeanMap] = field(default_factory=dict)
+    """Mean maps by method and outcome."""
+    agreements: dict[tuple[str, str], list[float]] = field(default_factory=dict)
+    """Rank agreement of two methods, image by image."""
+
+
+def study_subject(
+    subject: Subject,
+    items: Sequence[Item],
+    keep: Collection[int],
+    target: Target,
+    *,
+    workers: int,
+    progress: Progress,
+) -> Study:
+    """Return rows, kept maps and mean maps of one network over all items.
+
+    Args:
+        subject: the network.
+        items: the images.
+        keep: positions of the items whose maps become pictures.
+        target: whose evidence is shown.
+        workers: threads that decode.
+        progress: told how many items are done.
+    """
+    study = Study()
+    done = 0
+    for seen in see_items(items, subject.card.preprocess, batch_size=BATCH_SIZE, workers=workers):
+        study.errors.update(seen.errors)
+        for index, error in seen.errors.items():
+            study.rows.extend(
+                _row(subject, items[index], method, error=error) for method in subject.methods
+            )
+        if seen.indices:
+            _study_batch(study, subject, items, seen, keep, target)
+        done += len(seen.indices) + len(seen.errors)
+        progress(f"explain {subject.name}", done, len(items))
+    return study
+
+
+def _study_batch(
+    study: Study,
+    subject: Subject,
+    items: Sequence[Item],
+    seen: Seen,
+    keep: Collection[int],
+    target: Target,
+) -> None:
+    preprocess = subject.card.preprocess
+    odds = subject.odds(seen.inputs)
+    directions = subject.directions(odds, target)
+    pictures = [to_rgb(one, preprocess) for one in seen.inputs]
+    maps = {}
+    for method in subject.methods:
+        maps[method] = _explain(subject, seen.inputs, method, directions)
+        steady: list[dict[str, float]] = [{} for _ in seen.indices]
+        if seen.indices[0] < STEADY_IMAGES:
+            steady = _measure_steadiness(
+                subject, seen.inputs, pictures, method, maps[method], directions
+            )
+        for place, index in enumerate(seen.indices):
+            item, heat = items[index], maps[method][place]
+            judgement = judge(subject, float(odds[place]), item.label)
+            side = "fake" if directions[place] > 0 else "real"
+            row = _row(subject, item, method, judgement=judgement, side=side)
+            region = measure_region(heat, pictures[place])
+            if region is not None:
+                row |= asdict(region) | steady[place]
+            study.rows.append(row | {"blank": region is None})
+            _add_mean(study, method, judgement.outcome, heat)
+            if index in keep:
+                study.kept[index, method] = KeptMap(heat, pictures[place], judgement, side)
+    for first, second in combinations(subject.methods, 2):
+        study.agreements.setdefault((first, second), []).extend(
+            rank_agreement(one, other) for one, other in zip(maps[first], maps[second], strict=True)
+        )
+
+
+def _measure_steadiness(
+    subject: Subject,
+    inputs: Float32[np.ndarray, "n 3 h w"],
+    pictures: Sequence[UInt8[np.ndarray, "h w 3"]],
+    method: str,
+    maps: Float[np.ndarray, "n h w"],
+    directions: Float[np.ndarray, " n"],
+) -> list[dict[str, float]]:
+    """Return how alike each map stays when its image is mirrored, and mildly re-encoded."""
+    mirrored = np.ascontiguousarray(inputs[..., ::-1])
+    turned = _explain(subject, mirrored, method, directions)[..., ::-1]
+    preprocess = subject.card.preprocess
+    recoded = np.stack([to_input(reencode(rgb), preprocess) for rgb in pictures])
+    coded = _explain(subject, recoded, method, directions)
+    return [
+        {
+            "flip_agreement": rank_agreement(heat, back),
+            "reencode_agreement": rank_agreement(heat, after),
+        }
+        for heat, back, after in zip(maps, turned, coded, strict=True)
+    ]
+
+
+def _explain(
+    subject: Subject,
+    inputs: Float32[np.ndarray, "n 3 h w"],
+    method: str,
+    directions: Float[np.ndarray, " n"],
+) -> Float[np.ndarray, "n h w"]:
+    return explain_sides(subject.module, subject.place(inputs), subject.layout, method, directions)
+
+
+def _add_mean(
+    study: Study, method: str, outcome: str | None, heat: Float[np.ndarray, "h w"]
+) -> None:
+    if outcome is None:
+        return
+    mean = study.means.setdefault((method, outcome), MeanMap(np.zeros(heat.shape)))
+    mean.total += heat
+    mean.images += 1
+
+
+MEASURES: Final = (
+    "centre_x", "centre_y", "border_share", "top_share", "entropy", "edge_ratio",
+    "saturation_ratio", "flip_agreement", "reencode_agreement",
+)  # fmt: skip
+"""Numbers of a map, null for a blank one."""
+
+
+def _row(
+    subject: Subject,
+    item: Item,
+    method: str,
+    *,
+    judgement: Judgement | None = None,
+    side: str | None = None,
+    error: str | None = None,
+) -> Row:
+    return {
+        "path": item.shown,
+        "run": subject.name,
+        "method": method,
+        "label": item.label,
+        "source": item.source,
+        "generator": item.generator,
+        "score": judgement.score if judgement else None,
+        "verdict": judgement.verdict if judgement else None,
+        "outcome": judgement.outcome if judgement else None,
+        "side": side,
+        "blank": None,
+        **dict.fromkeys(MEASURES),
+        "error": error,
+    }

@@ -1,0 +1,127 @@
+"""Tables of an explanation: one row a map, and what they say together."""
+
+from dataclasses import asdict
+from typing import Any, Final
+
+import numpy as np
+import polars as pl
+from scipy.stats import false_discovery_control
+
+from fauxto.core.labels import Label
+from fauxto.explain.findings import Findings
+from fauxto.explain.measures import Difference, compare_samples
+from fauxto.explain.study import MEASURES
+from fauxto.explain.trust import Trust
+
+FAITHFULNESS: Final = "faithfulness.json"
+
+REGION_SCHEMA: Final[dict[str, pl.DataType]] = {
+    "path": pl.String(), "run": pl.String(), "method": pl.String(), "label": pl.String(),
+    "source": pl.String(), "generator": pl.String(), "score": pl.Float64(),
+    "verdict": pl.String(), "outcome": pl.String(), "side": pl.String(), "blank": pl.Boolean(),
+    **{name: pl.Float64() for name in MEASURES},
+    "error": pl.String(),
+}  # fmt: skip
+"""Columns of ``regions.parquet``; what a broken image or a blank map lacks is null."""
+
+MEASURE_WORDS: Final = {
+    "centre_x": "centre of mass, from the left",
+    "centre_y": "centre of mass, from the top",
+    "border_share": "mass in the border",
+    "top_share": "mass in the hottest tenth",
+    "entropy": "entropy",
+    "edge_ratio": "edges under the map",
+    "saturation_ratio": "saturation under the map",
+}
+"""Numbers that are compared between fakes and reals, in words."""
+
+
+def tabulate_regions(findings: Findings) -> pl.DataFrame:
+    """Return one row for each image, run and method, broken images included."""
+    rows = [row for study in findings.studies.values() for row in study.rows]
+    return pl.DataFrame(rows, schema=REGION_SCHEMA)
+
+
+def describe_trust(findings: Findings, regions: pl.DataFrame) -> dict[str, Any]:
+    """Return the content of ``faithfulness.json``.
+
+    Args:
+        findings: what was found.
+        regions: the table of ``tabulate_regions``.
+    """
+    methods = []
+    for subject, method in findings.pairs():
+        entry: dict[str, Any] = {"run": subject.name, "method": method}
+        entry |= _steadiness(regions, subject.name, method)
+        for trust in findings.trusts.get(subject.name, ()):
+            if trust.method == method:
+                entry |= _describe_one(trust)
+        methods.append(entry)
+    return {
+        "target": findings.target,
+        "methods": methods,
+        "agreement": _agreements(findings),
+        "differences": _differences(findings, regions),
+        "untested": findings.why_untested or None,
+    }
+
+
+def _describe_one(trust: Trust) -> dict[str, Any]:
+    found = trust.faithfulness
+    return {
+        "images": found.images,
+        "gain": asdict(found.gain),
+        "over_random": asdict(found.over_random),
+        "over_centre": asdict(found.over_centre),
+        "beats_centre": found.beats_centre,
+        "depends_on_weights": trust.depends_on_weights,
+        "sanity": [asdict(step) for step in trust.sanity],
+        "curves": {
+            name: {"deletion": curve.deletion.tolist(), "insertion": curve.insertion.tolist()}
+            for name, curve in found.curves.items()
+        },
+    }
+
+
+def _steadiness(regions: pl.DataFrame, run: str, method: str) -> dict[str, float | None]:
+    own = regions.filter((pl.col("run") == run) & (pl.col("method") == method))
+    means = own.select(
+        flip=pl.col("flip_agreement").mean(),
+        reencode=pl.col("reencode_agreement").mean(),
+        blank=pl.col("blank").mean(),
+    )
+    return means.row(0, named=True)
+
+
+def _agreements(findings: Findings) -> list[dict[str, Any]]:
+    return [
+        {"run": run, "first": first, "second": second, "agreement": float(np.mean(values))}
+        for run, study in findings.studies.items()
+        for (first, second), values in study.agreements.items()
+    ]
+
+
+def _differences(findings: Findings, regions: pl.DataFrame) -> list[dict[str, Any]]:
+    found: list[tuple[dict[str, Any], Difference]] = []
+    for subject, method in findings.pairs():
+        own = regions.filter((pl.col("run") == subject.name) & (pl.col("method") == method))
+        for measure in MEASURE_WORDS:
+            samples = [
+                own.filter(pl.col("label") == label)[measure].drop_nulls().to_numpy()
+                for label in (Label.FAKE, Label.REAL)
+            ]
+            difference = compare_samples(samples[0], samples[1])
+            if difference is not None:
+                keys = {"run": subject.name, "method": method, "measure": measure}
+                found.append((keys, difference))
+    adjusted = false_discovery_control([row.p_value for _, row in found]) if found else ()
+    return [
+        {
+            **keys,
+            "fake": row.first_mean,
+            "real": row.second_mean,
+            "delta": row.cliffs_delta,
+            "p": float(p_value),
+        }
+        for (keys, row), p_value in zip(found, adjusted, strict=True)
+    ]
