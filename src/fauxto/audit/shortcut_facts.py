@@ -9,7 +9,7 @@ import polars as pl
 from jaxtyping import Float, UInt8
 
 FAMILIES: Final = {
-    "container": "the file: format, compression, metadata",
+    "container": "format, compression and metadata of the file",
     "geometry": "width and height",
     "colour": "brightness, contrast and colour of the whole picture",
     "thumbnail": "the picture shrunk to 16 × 16 pixels",

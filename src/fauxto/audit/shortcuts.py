@@ -35,7 +35,7 @@ from fauxto.metrics.intervals import bootstrap_intervals, number_groups
 from fauxto.metrics.ranking import roc_auc
 
 MIN_IMAGES: Final = 20
-"""Images of each class below which no shortcut is judged."""
+"""Different images of each class below which no shortcut is judged; copies count once."""
 MAX_IMAGES: Final = 20_000
 """Images beyond which a random part of this size is judged."""
 SIGNIFICANCE: Final = 0.01
@@ -96,11 +96,11 @@ def find_shortcuts(
     """
     usable = images.filter(pl.col("status") == ImageStatus.OK.value)
     usable = usable.join(thumbnails.select("path", "thumb16"), on="path").sort("path")
-    smallest = min(int((usable["label"] == label.value).sum()) for label in Label)
+    smallest = min(_count_different(usable, label) for label in Label)
     if smallest < MIN_IMAGES:
         note = (
-            f"Not judged: it takes at least {MIN_IMAGES} usable images of each class, the "
-            f"smaller class has {smallest}."
+            f"Not judged: it takes at least {MIN_IMAGES} different usable images of each class, "
+            f"the smaller class has {smallest}."
         )
         return tuple(
             Shortcut(family=family, title=title, strength=None, note=note)
@@ -203,6 +203,11 @@ def _judge(family: str, facts: Facts, score_fold: ScoreFold, judged: _Judged) ->
     )
 
 
+def _count_different(usable: pl.DataFrame, label: Label) -> int:
+    alone = pl.coalesce("group", "path")
+    return usable.filter(pl.col("label") == label.value).select(alone.n_unique()).item()
+
+
 def _deal_folds(
     labels: Int[np.ndarray, " n"], groups: Int[np.ndarray, " n"], rng: np.random.Generator
 ) -> Int[np.ndarray, " n"]:
@@ -262,7 +267,13 @@ def _scorer(
     )  # fmt: skip
     if family == "thumbnail":
         trees = make_pipeline(PCA(_COMPONENTS, svd_solver="randomized", random_state=seed), trees)
-    return _score_with(trees, facts.values, labels)
+    return _score_with(trees, _rank_missing_lowest(facts.values), labels)
+
+
+def _rank_missing_lowest(values: Float[np.ndarray, "n facts"]) -> Float[np.ndarray, "n facts"]:
+    """Put missing facts below all known ones; a fold may hold no known value of a rare fact."""
+    known = values[:, ~np.isnan(values).all(axis=0)]
+    return np.where(np.isnan(known), np.nanmin(known, axis=0) - 1, known)
 
 
 def _score_with(model: object, values: np.ndarray, labels: Int[np.ndarray, " n"]) -> ScoreFold:

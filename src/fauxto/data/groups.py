@@ -81,14 +81,17 @@ def find_near_pairs(
     plain = plain[_correlation(thumbnails, thumbnails, plain) >= min_correlation]
     flipped = flipped[_correlation(thumbnails[:, :, ::-1], thumbnails, flipped) >= min_correlation]
     flipped = np.unique(np.sort(flipped, axis=1), axis=0)
+    # One picture's mirror image may be near where the other's is not: it must hold both ways.
+    flipped = flipped[_distance(hashes, mirrored, flipped) <= max_distance]
+    flipped = flipped[_distance(mirrored, hashes, flipped) <= max_distance]
     n = len(hashes)
     flipped = flipped[~np.isin(flipped @ (n, 1), plain @ (n, 1))]
     first, second = np.concatenate([plain, flipped]).T
-    is_flipped = np.arange(len(first)) >= len(plain)
-    distance = np.bitwise_count(
-        np.where(is_flipped, mirrored[first], hashes[first]) ^ hashes[second]
+    distance = np.concatenate(
+        [_distance(hashes, hashes, plain), _distance(mirrored, hashes, flipped)]
     )
-    return NearPairs(first, second, distance.astype(np.uint8), is_flipped)
+    is_flipped = np.arange(len(first)) >= len(plain)
+    return NearPairs(first, second, distance, is_flipped)
 
 
 def connect(
@@ -140,6 +143,14 @@ def _close_pairs(
                 found.append(i[i != j] * n + j[i != j])
     codes = np.unique(np.concatenate(found))
     return np.stack([codes // max(n, 1), codes % max(n, 1)], axis=1)
+
+
+def _distance(
+    left: UInt64[np.ndarray, " n"],
+    right: UInt64[np.ndarray, " n"],
+    pairs: Int64[np.ndarray, "pairs 2"],
+) -> UInt8[np.ndarray, " pairs"]:
+    return np.bitwise_count(left[pairs[:, 0]] ^ right[pairs[:, 1]])
 
 
 def _band_keys(hashes: UInt64[np.ndarray, " n"], band: int) -> Int64[np.ndarray, " n"]:

@@ -33,7 +33,7 @@ def size_histograms(images: pl.DataFrame) -> str:
         axis.set(title=f"{side.capitalize()} by class", xlabel=f"{side} (px)", xscale="log")
         _plain_ticks(axis, values)
     axes[0].set_ylabel("share of the class (%)")
-    axes[1].legend()
+    _legend(axes[1])
     return to_svg(figure, "Histograms of image width and height, real and fake overlaid.")
 
 
@@ -52,7 +52,7 @@ def aspect_histogram(images: pl.DataFrame) -> str:
     axis.set_xticks([0.25, 0.5, *(value for value, _ in _COMMON_ASPECTS), 4])
     axis.set_xticklabels(["1:4", "1:2", *(name for _, name in _COMMON_ASPECTS), "4:1"])
     axis.set_xticks([], minor=True)
-    axis.legend()
+    _legend(axis)
     return to_svg(figure, "Histogram of width over height, real and fake overlaid.")
 
 
@@ -81,7 +81,7 @@ def size_scatter(images: pl.DataFrame, rng: np.random.Generator) -> str:
     axis.set(title="Sizes", xlabel="width (px)", ylabel="height (px)", xscale="log", yscale="log")
     _plain_ticks(axis, images["width"].cast(pl.Float64).to_numpy())
     _plain_ticks(axis, images["height"].cast(pl.Float64).to_numpy(), vertical=True)
-    axis.legend()
+    _legend(axis)
     return to_svg(figure, "Scatter of width against height, real and fake.")
 
 
@@ -101,12 +101,12 @@ def class_counts(images: pl.DataFrame) -> str:
         ]
         position = np.arange(len(parts)) + offset
         bars = axis.barh(position, counts, 0.38, color=CLASS_COLOURS[label], label=label.value)
-        axis.bar_label(bars, labels=[f"{count:,}" for count in counts], padding=3)
+        axis.bar_label(bars, labels=[f"{count:,}" for count in counts], padding=3, color=_ink(axis))
     axis.set_yticks(range(len(parts)), [part or "all" for part in parts])
     axis.invert_yaxis()
     axis.margins(x=0.12)
     axis.set(title="Usable images by split and class", xlabel="images")
-    axis.legend()
+    _legend(axis)
     return to_svg(figure, "Bars: number of images by split and class.")
 
 
@@ -127,12 +127,12 @@ def power_spectra(spectra: Mapping[Label, Float[np.ndarray, "n h w"]]) -> str:
     for axis, label in zip(axes, LABELS, strict=False):
         image = _spectrum(axis, decibels[label], "viridis", low, high)
         axis.set_title(f"{label.value.capitalize()} ({len(spectra[label]):,} crops)")
-    figure.colorbar(image, ax=axes[1], label="power (dB)", shrink=0.8)
+    _colorbar(axes[1], image, "power (dB)")
     difference = decibels[Label.FAKE] - decibels[Label.REAL]
     reach = max(float(np.percentile(np.abs(difference), 99.5)), 0.5)
     image = _spectrum(axes[2], difference, "RdBu_r", -reach, reach)
     axes[2].set_title("Fake minus real")
-    figure.colorbar(image, ax=axes[2], label="difference (dB)", shrink=0.8)
+    _colorbar(axes[2], image, "difference (dB)")
     axes[0].set_ylabel("vertical frequency (cycles/px)")
     return to_svg(figure, "Average power spectra of real and fake crops, and their difference.")
 
@@ -155,7 +155,7 @@ def radial_spectra(spectra: Mapping[Label, Float[np.ndarray, "n h w"]]) -> str:
         xlabel="spatial frequency (cycles/px)",
         ylabel="power (dB)",
     )
-    axis.legend()
+    _legend(axis)
     return to_svg(figure, "Lines: average power against spatial frequency, real and fake.")
 
 
@@ -190,13 +190,35 @@ def shortcut_bars(
     for row, (auc, interval) in enumerate(zip(aucs, intervals, strict=True)):
         if interval is not None:
             axis.plot(interval, (row, row), color="#d55e00", linewidth=2, alpha=0.6)
-        axis.annotate(f"{auc:.2f}", (auc, row), (0, 6), textcoords="offset points", ha="center")
+        axis.annotate(
+            f"{auc:.2f}",
+            (auc, row),
+            (0, 6),
+            textcoords="offset points",
+            ha="center",
+            color=_ink(axis),
+        )
     axis.scatter(aucs, position, color="#d55e00", zorder=3)
     axis.set_yticks(position, titles)
     axis.set_ylim(len(titles) - 0.5, -0.7)
     axis.set_xlim(min(0.4, *aucs) - 0.02, 1.02)
     axis.set(title="Guessing the label from …", xlabel="ROC-AUC (0.5: chance, 1: given away)")
     return to_svg(figure, "Dots: ROC-AUC of guessing the label from each family of facts.")
+
+
+def _ink(axis: Axes) -> str:
+    """Return the colour of axis labels, which the page replaces by its own."""
+    return str(axis.xaxis.label.get_color())
+
+
+def _legend(axis: Axes) -> None:
+    axis.legend(frameon=False, labelcolor=_ink(axis))
+
+
+def _colorbar(axis: Axes, image: AxesImage, label: str) -> None:
+    bar = axis.figure.colorbar(image, ax=axis, shrink=0.8)
+    bar.set_label(label, color=_ink(axis))
+    bar.ax.tick_params(colors=_ink(axis))
 
 
 def _in_split(split: str | None) -> pl.Expr:

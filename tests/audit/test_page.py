@@ -1,0 +1,70 @@
+import re
+from pathlib import Path
+
+import pytest
+
+from fauxto.audit.balance import summarise
+from fauxto.audit.findings import find
+from fauxto.audit.page import write_audit_page
+
+
+def write(folder, images, thumbnails):
+    report = find(images, thumbnails)
+    statistics = summarise(images, data=Path("no-such-folder"), layout="two folders")
+    write_audit_page(folder, images, thumbnails, report, statistics)
+    return (folder / "index.html").read_text("utf-8"), report
+
+
+@pytest.fixture
+def tables(make_tables):
+    return make_tables(
+        80,
+        split=["train", "train", "test", "test"] * 20,
+        sha256=["0"] * 4 + [str(row) for row in range(76)],
+        status=["ok"] * 78 + ["truncated", "empty"],
+        error=[None] * 78 + ["<b>ends</b> early", "no bytes"],
+        format=["PNG", "JPEG"] * 40,
+    )
+
+
+def test_page_shows_findings_shortcuts_duplicates_sizes_and_broken_files(tmp_path, tables):
+    page, report = write(tmp_path, *tables)
+    for finding in report.findings:
+        assert finding.title.replace("'", "&#39;").replace("<", "&lt;") in page
+    for chapter in ("findings", "shortcuts", "duplicates", "sizes", "samples", "unusable", "rows"):
+        assert f'<h2 id="{chapter}"' in page
+    assert "both labels" in page
+    assert page.count('class="plot"') == 5
+
+
+def test_text_from_files_is_escaped(tmp_path, tables):
+    page, _ = write(tmp_path, *tables)
+    assert "&lt;b&gt;ends&lt;/b&gt; early" in page
+    assert "<b>ends</b>" not in page
+
+
+def test_page_needs_no_network(tmp_path, tables):
+    page, _ = write(tmp_path, *tables)
+    sources = re.findall(r'(?:src|href)="([^"#]+)"', page)
+    assert {source.split(":")[0] for source in sources if ":" in source} <= {"data"}
+
+
+def test_page_is_the_same_for_the_same_data(tmp_path, tables):
+    first, _ = write(tmp_path / "a", *tables)
+    second, _ = write(tmp_path / "b", *tables)
+    assert first == second
+
+
+def test_page_of_one_class_and_of_no_usable_image_is_written(tmp_path, make_tables):
+    for name, columns in (("one", {"label": "real"}), ("none", {"status": "empty"})):
+        images, thumbnails = make_tables(30, **columns)
+        page, _ = write(tmp_path / name, images, thumbnails)
+        assert "Not judged" in page
+    assert "No image can be used" in page
+
+
+def test_page_stays_small_with_many_rows(tmp_path, make_tables):
+    images, thumbnails = make_tables(3000, sha256=["0"] * 3000, brightness=0.0)
+    page, _ = write(tmp_path, images, thumbnails)
+    assert len(page) < 2_000_000
+    assert page.count("<tr>") < 800
