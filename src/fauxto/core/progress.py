@@ -1,8 +1,9 @@
 """How long work tells how far it is: a callable with a silent default."""
 
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 
+@runtime_checkable
 class Progress(Protocol):
     """Called often while work goes on; only the command line draws it."""
 

@@ -44,11 +44,7 @@ def random_map(height: int, width: int, rng: np.random.Generator) -> Float[np.nd
 
 
 def blurred(inputs: Float[Tensor, "n 3 h w"]) -> Float[Tensor, "n 3 h w"]:
-    """Return images without detail, what is shown where pixels are removed.
-
-    Flat colour would draw new edges; a strong blur leaves no detail to judge by. The blur's
-    standard deviation is a tenth of the shorter side.
-    """
+    """Return images without detail; the blur's standard deviation is a tenth of the short side."""
     sigma = min(inputs.shape[-2:]) / 10
     soft = gaussian_filter(inputs.cpu().numpy(), sigma=(0, 0, sigma, sigma), truncate=3)
     return torch.from_numpy(soft).to(inputs.device)
@@ -59,7 +55,7 @@ class Curves:
     """Scores of the explained side while one image's pixels are removed or shown."""
 
     deletion: Float[np.ndarray, " points"]
-    """From the whole image (first) to its blur (last), hottest pixels removed first."""
+    """From the whole image (first) to the mean colour (last), hottest pixels removed first."""
     insertion: Float[np.ndarray, " points"]
     """From the blur (first) to the whole image (last), hottest pixels shown first."""
 
@@ -85,7 +81,8 @@ def trace_curves(
             a blank map counts as a centre prior, not as reading order.
 
     Source:
-        Petsiuk, Das and Saenko 2018, "RISE", section 4.3; both with blur.
+        Petsiuk, Das and Saenko 2018, "RISE", section 4.3: deletion to a constant colour, insertion
+        into a blur. So one curve asks about colour and detail, the other about detail alone.
     """
     height, width = heat.shape
     middle = centre_prior(height, width).ravel()
@@ -97,12 +94,11 @@ def trace_curves(
         rank.reshape(1, 1, height, width) < limits[:, None, None, None], device=image.device
     )
     plain = image[None].expand(STEPS + 1, -1, -1, -1)
-    soft = blurred(image[None]).expand(STEPS + 1, -1, -1, -1)
-    without = torch.where(chosen, soft, plain)
-    only = torch.where(chosen, plain, soft)[1:-1]  # its ends are the other curve's ends
+    without = torch.where(chosen, torch.zeros_like(plain), plain)
+    only = torch.where(chosen, plain, blurred(image[None]).expand_as(plain))[:-1]
     scores = score(torch.cat([without, only])).double().cpu().numpy()
-    deletion, between = scores[: STEPS + 1], scores[STEPS + 1 :]
-    insertion = np.concatenate([deletion[-1:], between, deletion[:1]])
+    deletion, shown = scores[: STEPS + 1], scores[STEPS + 1 :]
+    insertion = np.concatenate([shown, deletion[:1]])  # all shown is nothing removed
     return Curves(deletion=deletion, insertion=insertion)
 
 
@@ -138,9 +134,9 @@ class Faithfulness:
     """How much larger it is than that of a bright centre."""
 
     @property
-    def beats_centre(self) -> bool:
-        """Return whether the map is surely better than a bright centre."""
-        return self.over_centre.low > 0
+    def is_informative(self) -> bool:
+        """Return whether the map is surely better than a bright centre and than random blobs."""
+        return self.over_centre.low > 0 and self.over_random.low > 0
 
 
 def summarise_curves(per_image: Sequence[Mapping[str, Curves]], seed: int) -> Faithfulness:

@@ -19,6 +19,9 @@ from fauxto.imaging.overlay import HEAT_GRADIENT, colour_map
 from fauxto.report.explain_figures import plot_faithfulness
 from fauxto.report.page import image_uri, write_page
 
+SIGNIFICANT: Final = 0.05
+"""Adjusted p value below which a difference is counted."""
+
 _OUTCOME_WORDS: Final = {
     "tp": "fakes called fake",
     "fn": "fakes called real",
@@ -84,6 +87,7 @@ def write_explain_page(
             for row in summary["methods"]
         ],
         steady_images=STEADY_IMAGES,
+        differing=sum(row["p"] < SIGNIFICANT for row in summary["differences"]),
         differences=[
             row | {"title": METHODS[row["method"]].title, "words": MEASURE_WORDS[row["measure"]]}
             for row in summary["differences"]
@@ -123,7 +127,7 @@ def _trust_rows(findings: Findings) -> list[dict[str, Any]]:
                     "over_centre": found.over_centre,
                     "over_random": found.over_random,
                     "after_destroying": trust.sanity[-1].agreement,
-                    "believable": found.beats_centre and trust.depends_on_weights,
+                    "believable": found.is_informative and trust.depends_on_weights,
                     "finding": _judge_trust(trust),
                     "plot": plot_faithfulness(
                         f"{subject.name} · {title}",
@@ -139,10 +143,12 @@ def _judge_trust(trust: Trust) -> str:
     found = trust.faithfulness
     if not trust.depends_on_weights:
         return "nearly the same map without what was learned"
-    if found.beats_centre:
-        return "more faithful than a bright centre"
+    if found.is_informative:
+        return "more faithful than a bright centre and random blobs"
     if found.over_centre.high < 0:
         return "less faithful than a bright centre"
+    if found.over_centre.low > 0:
+        return "no better than random blobs, as far as these images tell"
     return "no better than a bright centre, as far as these images tell"
 
 

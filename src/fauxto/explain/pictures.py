@@ -26,6 +26,9 @@ SIDE_BY_SIDE: Final = "side-by-side.png"
 MAX_INLINE_CELLS: Final = 400
 """Explained pictures up to which the page holds them itself, about 12 MB."""
 
+MAX_SIDE_BY_SIDE: Final = 12
+"""Images of the side-by-side figure; the page shows all."""
+
 _NAME_CHARACTERS: Final = 32
 
 
@@ -138,7 +141,7 @@ def _draw_side_by_side(findings: Findings) -> bytes:
     pairs = list(findings.pairs())
     columns = ["Original"] + [f"{subject.name}\n{METHODS[m].title}" for subject, m in pairs]
     rows = []
-    for choice in findings.choices:
+    for choice in findings.choices[:MAX_SIDE_BY_SIDE]:
         item = findings.items[choice.index]
         panels = []
         for subject, method in pairs:

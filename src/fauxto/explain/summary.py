@@ -73,7 +73,7 @@ def _describe_one(trust: Trust) -> dict[str, Any]:
         "gain": asdict(found.gain),
         "over_random": asdict(found.over_random),
         "over_centre": asdict(found.over_centre),
-        "beats_centre": found.beats_centre,
+        "informative": found.is_informative,
         "depends_on_weights": trust.depends_on_weights,
         "sanity": [asdict(step) for step in trust.sanity],
         "curves": {

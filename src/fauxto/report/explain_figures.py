@@ -47,14 +47,13 @@ def draw_side_by_side(columns: Sequence[str], rows: Sequence[Sequence[Panel]]) -
     for place, axis in enumerate(axes):
         row, column = divmod(place, len(columns))
         panel = rows[row][column]
-        axis.set_axis_off()
+        axis.set(xticks=[], yticks=[])
+        axis.spines[:].set_visible(False)
         if row == 0:
             axis.set_title(columns[column], fontsize=10, fontweight="bold")
         if panel.rgb is not None:
             axis.imshow(panel.rgb)
-        axis.text(
-            0.5, -0.03, panel.caption, transform=axis.transAxes, ha="center", va="top", fontsize=8
-        )
+        axis.set_xlabel(panel.caption, fontsize=8)
     colours = colour_map(np.linspace(0, 1, 256)[None])[0]
     scale = ScalarMappable(cmap=LinearSegmentedColormap.from_list("heat", colours / 255))
     bar = figure.colorbar(
@@ -93,8 +92,7 @@ def plot_faithfulness(
                 np.linspace(0, 100, len(curve)), curve, style, color=colour, label=text, lw=1.8
             )
         axis.set(title=heading, xlabel=label, ylabel="score of the explained side", ylim=(0, 1.02))
-    axes[0].legend(fontsize=8)
-    figure.suptitle(title, fontsize=11)
+    axes[0].legend(fontsize=8, frameon=False, labelcolor=axes[0].xaxis.label.get_color())
     return to_svg(
         figure, f"{title}: mean score while the map's hottest pixels are removed, or shown alone."
     )
