@@ -1,0 +1,196 @@
+"""Everything that an audit wants to know of one file, from one read and one decode."""
+
+import hashlib
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path
+from typing import Any, Final
+
+from PIL import Image, ImageFile, JpegImagePlugin
+
+from fauxto.core.errors import ImageStatus, UnreadableImage
+from fauxto.imaging.container import read_origin
+from fauxto.imaging.decode import (
+    DecodedImage,
+    Limits,
+    decode_opened,
+    decoder_errors,
+    open_header,
+    read_bytes,
+)
+from fauxto.imaging.hashing import hash_picture
+from fauxto.imaging.properties import (
+    estimate_jpeg_quality,
+    measure_appearance,
+    name_jpeg_subsampling,
+    reduce_picture,
+)
+from fauxto.imaging.signature import ALLOWED, identify_format
+
+PAGE_PX: Final = 160
+"""Longest side of the thumbnail for pages."""
+_SAMPLED_ROWS: Final = 16
+_USUAL: Final = Limits()
+Binary = bytes  # the record below has a column of that name
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImageFacts:
+    """What is known of one file; None is not known or not applicable.
+
+    The first part are columns of ``images.parquet``. ``width`` and ``height`` are of the upright
+    picture; of a file that cannot be decoded they are the header's. The last four go to the
+    thumbnails: ``thumb16`` is 16 × 16 RGB pixels row by row, ``jpeg`` a small JPEG,
+    ``phash_mirrored`` the hash of the mirrored picture. ``pixel_sha256`` digests the decoded
+    picture: its size, its box-reduced copy (short side 256 to 511; up to 511 that is every
+    pixel), and 16 rows in full resolution. Digesting all pixels of a large picture would cost
+    as much time as decoding it.
+    """
+
+    status: ImageStatus
+    error: str | None = None
+    bytes: int | None = None
+    sha256: str | None = None
+    format: str | None = None
+    mode: str | None = None
+    width: int | None = None
+    height: int | None = None
+    aspect: float | None = None
+    frames: int | None = None
+    orientation: int | None = None
+    jpeg_quality: int | None = None
+    jpeg_subsampling: str | None = None
+    has_alpha: bool | None = None
+    has_exif: bool | None = None
+    camera: str | None = None
+    software: str | None = None
+    has_c2pa: bool | None = None
+    generator_hint: str | None = None
+    phash: int | None = None
+    brightness: float | None = None
+    contrast: float | None = None
+    sharpness: float | None = None
+    saturation: float | None = None
+    pixel_sha256: str | None = None
+    phash_mirrored: int | None = None
+    thumb16: Binary | None = None
+    jpeg: Binary | None = None
+
+
+def inspect_file(path: Path, limits: Limits = _USUAL) -> ImageFacts:
+    """Read and decode a file once and return all facts; a bad file is a status, never raised.
+
+    The file passes Pillow's ``verify`` (checksums of PNG chunks) and a full ``load``.
+    """
+    try:
+        content = read_bytes(path, limits)
+    except UnreadableImage as error:
+        return ImageFacts(status=error.status, error=str(error), bytes=_size(path))
+    return inspect_bytes(content, limits)
+
+
+def _size(path: Path) -> int | None:
+    try:
+        return path.stat().st_size
+    except (OSError, ValueError):
+        return None
+
+
+def inspect_bytes(content: bytes, limits: Limits = _USUAL) -> ImageFacts:
+    """Return the facts of a file's bytes, as ``inspect_file`` does."""
+    facts: dict[str, Any] = {
+        "bytes": len(content),
+        "sha256": hashlib.sha256(content).hexdigest(),
+        "format": _allowed_format(content),
+    }
+    try:
+        image = open_header(content, limits)
+        with decoder_errors(content):
+            facts |= _header_facts(image)
+            image.verify()
+        # verify() leaves nothing to load from; opening again parses the header only.
+        image = open_header(content, limits)
+        decoded = decode_opened(image, content)
+        with decoder_errors(content):
+            facts |= _loaded_facts(image, decoded, content)
+            facts |= _pixel_facts(decoded.rgb)
+    except UnreadableImage as error:
+        return ImageFacts(status=error.status, error=str(error), **facts)
+    return ImageFacts(status=ImageStatus.OK, **facts)
+
+
+def _allowed_format(content: bytes) -> str | None:
+    image_format = identify_format(content)
+    return image_format if image_format in ALLOWED else None
+
+
+def _header_facts(image: ImageFile.ImageFile) -> dict[str, Any]:
+    width, height = image.size
+    facts: dict[str, Any] = {
+        "format": image.format,
+        "mode": image.mode,
+        "width": width,
+        "height": height,
+        "aspect": width / height,
+    }
+    if isinstance(image, JpegImagePlugin.JpegImageFile):
+        facts["jpeg_quality"] = estimate_jpeg_quality(image)
+        facts["jpeg_subsampling"] = name_jpeg_subsampling(image)
+    facts["frames"] = getattr(image, "n_frames", 1)
+    return facts
+
+
+def _loaded_facts(
+    image: ImageFile.ImageFile, decoded: DecodedImage, content: bytes
+) -> dict[str, Any]:
+    width, height = decoded.rgb.size
+    origin = read_origin(image, content)
+    return {
+        "width": width,
+        "height": height,
+        "aspect": width / height,
+        "orientation": decoded.orientation,
+        "has_alpha": image.has_transparency_data,
+        "has_exif": origin.has_exif,
+        "camera": origin.camera,
+        "software": origin.software,
+        "has_c2pa": origin.has_c2pa,
+        "generator_hint": origin.generator_hint,
+    }
+
+
+def _pixel_facts(rgb: Image.Image) -> dict[str, Any]:
+    small = reduce_picture(rgb)
+    hashes = hash_picture(small)
+    appearance = measure_appearance(small)
+    return {
+        "phash": hashes.upright,
+        "phash_mirrored": hashes.mirrored,
+        "brightness": appearance.brightness,
+        "contrast": appearance.contrast,
+        "sharpness": appearance.sharpness,
+        "saturation": appearance.saturation,
+        "pixel_sha256": _digest_picture(rgb, small),
+        "thumb16": small.resize((16, 16), Image.Resampling.BOX).tobytes(),
+        "jpeg": _encode_thumbnail(small),
+    }
+
+
+def _digest_picture(rgb: Image.Image, small: Image.Image) -> str:
+    width, height = rgb.size
+    digest = hashlib.sha256(f"{width}x{height}".encode())
+    digest.update(small.tobytes())
+    if small is not rgb:
+        for row in range(_SAMPLED_ROWS):
+            y = row * height // _SAMPLED_ROWS
+            digest.update(rgb.crop((0, y, width, y + 1)).tobytes())
+    return digest.hexdigest()
+
+
+def _encode_thumbnail(small: Image.Image) -> bytes:
+    scale = min(1.0, PAGE_PX / max(small.size))
+    size = (max(1, round(small.width * scale)), max(1, round(small.height * scale)))
+    thumbnail = small.resize(size, Image.Resampling.BICUBIC, reducing_gap=1.5)
+    buffer = BytesIO()
+    thumbnail.save(buffer, "JPEG", quality=80)
+    return buffer.getvalue()
