@@ -8,14 +8,13 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 from jaxtyping import Bool, Float, Int
-from pydantic import ValidationError
 
 from fauxto.core.artifacts import (
-    CARD,
     EVALUATION_DIR,
     PREDICTIONS,
     STAMP,
     WEIGHTS,
+    read_card,
     read_json,
     require_finished,
 )
@@ -115,10 +114,7 @@ def _open_entry(folder: Path, evaluation: str) -> Entry:
     scored = scored.filter(pl.col("score").is_not_null()).sort("path")
     if inside == folder:
         return Entry(metrics.run, None, metrics, scored, None, None)
-    try:
-        card = ModelCard.model_validate(read_json(folder / CARD))
-    except ValidationError as error:
-        raise ArtifactError(f"{folder / CARD} is not a model card: {error}") from error
+    card = read_card(folder)
     validation, weights = folder / VALIDATION, folder / WEIGHTS
     return Entry(
         card.name,

@@ -18,8 +18,10 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, Final
 
+from pydantic import ValidationError
+
 from fauxto.core.errors import ArtifactError, OtherResult
-from fauxto.core.records import SCHEMA
+from fauxto.core.records import SCHEMA, ModelCard
 
 STAMP: Final = "fauxto.json"
 IMAGES: Final = "images.parquet"
@@ -222,6 +224,18 @@ def read_json(path: Path) -> dict[str, Any]:
             f"{path} has schema {schema!r}, this fauxto knows up to {SCHEMA}: update fauxto"
         )
     return document
+
+
+def read_card(run: Path) -> ModelCard:
+    """Return the card of a run folder.
+
+    Raises:
+        ArtifactError: it is missing, damaged, or from a newer fauxto.
+    """
+    try:
+        return ModelCard.model_validate(read_json(run / CARD))
+    except ValidationError as error:
+        raise ArtifactError(f"{run / CARD} is not a valid model card: {error}") from error
 
 
 def file_digest(path: Path) -> str:

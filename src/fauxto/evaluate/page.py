@@ -106,11 +106,20 @@ def _draw_plots(
 
 
 def _describe_robustness(metrics: Metrics) -> dict[str, Any]:
-    if not metrics.robustness:
-        return {"worst": None, "robustness_plot": ""}
-    worst = min(metrics.robustness, key=lambda row: (row.accuracy, row.disturbance, row.strength))
-    plot = figures.plot_robustness(metrics.robustness, metrics.accuracy)
-    return {"worst": worst, "robustness_plot": plot}
+    rows = metrics.robustness
+    if not rows:
+        return {}
+    names = list(dict.fromkeys(row.disturbance for row in rows))
+    return {
+        "worst": min(rows, key=lambda row: (row.accuracy, row.disturbance, row.strength)),
+        "robustness_plot": figures.plot_robustness(rows, metrics.accuracy),
+        "strengths": sorted({row.strength for row in rows}),
+        "disturbances": [
+            (name, sorted((r for r in rows if r.disturbance == name), key=lambda r: r.strength))
+            for name in names
+        ],
+        "clean": metrics.accuracy,
+    }
 
 
 def list_cautions(metrics: Metrics) -> list[str]:

@@ -17,9 +17,11 @@ from fauxto.core.artifacts import (
     claim_folder,
     file_digest,
     finish_folder,
+    read_card,
     read_json,
     require_finished,
     write_json,
+    write_text,
 )
 from fauxto.core.errors import DataError, RecipeError
 from fauxto.core.labels import Split
@@ -28,10 +30,12 @@ from fauxto.core.records import ModelCard
 from fauxto.data.prepared import PreparedDataset, open_dataset
 from fauxto.data.table import write_table
 from fauxto.evaluate.measure import Subject, measure
+from fauxto.evaluate.model_card import MODEL_CARD, write_model_card
 from fauxto.evaluate.page import Setting, write_evaluation_page
 from fauxto.evaluate.predictions import build_predictions, read_foreign
+from fauxto.evaluate.robustness import measure_robustness, sample_rows
 from fauxto.evaluate.scoring import score_images
-from fauxto.metrics.summary import Metrics, read_metrics
+from fauxto.metrics.summary import Disturbance, Metrics, read_metrics
 from fauxto.models.scorer import open_scorer
 
 _FOREIGN_SPLIT: Final = "all"
@@ -49,7 +53,7 @@ class EvaluationResult:
     """The folder already held this result."""
 
 
-def evaluate(
+def evaluate(  # noqa: PLR0913 - the options of the command
     run: Path,
     *,
     data: Path,
@@ -59,6 +63,7 @@ def evaluate(
     workers: int = 2,
     overwrite: bool = False,
     progress: Progress = silent,
+    robustness: int = 0,
 ) -> EvaluationResult:
     """Score one split with a run and write predictions, metrics and a page.
 
@@ -73,32 +78,53 @@ def evaluate(
         workers: threads that decode images.
         overwrite: replace an evaluation of the same name.
         progress: told after each batch.
+        robustness: images on which disturbances are tried; 0 tries none.
 
     Raises:
         ArtifactError: an input is missing or unfinished, or the name is taken.
         DataError: the split has no rows, or none of its images can be read.
-        RecipeError: the name cannot be a folder, or images were prepared in another size.
+        RecipeError: the name cannot be a folder, or images were prepared otherwise
+            than those that the run was trained on.
     """
     require_finished(run, "train")
-    dataset = open_dataset(data)
+    card, dataset = read_card(run), open_dataset(data)
+    _check_preprocess(card, dataset)
     rows = dataset.rows(split).sort("path")
     if rows.is_empty():
         found = ", ".join(sorted({str(value) for value in dataset.images["split"].drop_nulls()}))
         raise DataError(f"{data} has no images in split '{split}' (it has: {found or 'none'})")
     folder = run / EVALUATION_DIR / _check_name(name or str(split))
     run_stamp = read_json(run / STAMP)["fingerprint"]
-    arguments = {"run": run_stamp, "data": dataset.digest, "split": str(split)}
+    arguments = {
+        "run": run_stamp,
+        "data": dataset.digest,
+        "split": str(split),
+        "robustness": robustness,
+    }
     claim = claim_folder(folder, "evaluate", arguments, overwrite=overwrite)
     if claim.state == FolderState.DONE:
         return _read_result(folder)
     scorer = open_scorer(run, device)
-    _check_size(scorer.card, dataset)
     paths = [dataset.root / path for path in rows["path"]]
     logits = score_images(scorer, paths, workers=workers, progress=progress)
-    predictions = build_predictions(rows, logits.values, logits.errors, scorer.card)
-    card = scorer.card
+    predictions = build_predictions(rows, logits.values, logits.errors, card)
+    disturbed: tuple[Disturbance, ...] = ()
+    if robustness:
+        sample = sample_rows(predictions.filter(pl.col("score").is_not_null()), robustness, 42)
+        disturbed = measure_robustness(
+            scorer, sample, dataset.root, workers=workers, progress=progress
+        )
     subject = Subject(card.name, str(split), dataset.split_method, card.threshold)
-    setting = Setting(
+    metrics = measure(predictions, subject, disturbed)
+    _write(claim, predictions, metrics, _describe_setting(card, dataset, split))
+    evaluations = [metrics, *_read_others(run, folder)]
+    write_text(run / MODEL_CARD, write_model_card(card, evaluations))
+    finish_folder(claim)
+    return EvaluationResult(folder, metrics, reused=False)
+
+
+def _describe_setting(card: ModelCard, dataset: PreparedDataset, split: Split) -> Setting:
+    return Setting(
         image_root=dataset.root,
         band=card.unsure_band,
         threshold_origin=(
@@ -111,7 +137,12 @@ def evaluate(
             f"({dataset.split_method})."
         ),
     )
-    return _write(claim, predictions, subject, setting)
+
+
+def _read_others(run: Path, folder: Path) -> list[Metrics]:
+    stamps = sorted((run / EVALUATION_DIR).glob(f"*/{STAMP}"))
+    others = [stamp for stamp in stamps if stamp.parent != folder]
+    return [read_metrics(stamp.parent) for stamp in others if read_json(stamp)["finished"]]
 
 
 def evaluate_predictions(
@@ -146,19 +177,17 @@ def evaluate_predictions(
         threshold_origin="It was given, not fitted.",
         provenance=f"Scores of another detector, from {table.name}.",
     )
-    return _write(claim, predictions, subject, setting)
-
-
-def _write(
-    claim: Claim, predictions: pl.DataFrame, subject: Subject, setting: Setting
-) -> EvaluationResult:
     metrics = measure(predictions, subject)
+    _write(claim, predictions, metrics, setting)
+    finish_folder(claim)
+    return EvaluationResult(out, metrics, reused=False)
+
+
+def _write(claim: Claim, predictions: pl.DataFrame, metrics: Metrics, setting: Setting) -> None:
     write_table(claim.folder / PREDICTIONS, predictions)
     write_json(claim.folder / METRICS, metrics.model_dump(mode="json"))
     write_evaluation_page(claim.folder, predictions, metrics, setting)
-    finish_folder(claim)
     logger.info("evaluated", extra={"run": metrics.run, "n": metrics.n, "errors": metrics.n_errors})
-    return EvaluationResult(claim.folder, metrics, reused=False)
 
 
 def _read_result(folder: Path) -> EvaluationResult:
@@ -171,7 +200,7 @@ def _check_name(name: str) -> str:
     return name
 
 
-def _check_size(card: ModelCard, dataset: PreparedDataset) -> None:
+def _check_preprocess(card: ModelCard, dataset: PreparedDataset) -> None:
     if card.preprocess.hash != dataset.preprocess.hash:
         raise RecipeError(
             f"the run was trained on images prepared as {card.preprocess_hash} and "

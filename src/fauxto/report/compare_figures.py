@@ -9,7 +9,7 @@ from matplotlib.ticker import PercentFormatter
 from fauxto.core.labels import Label
 from fauxto.metrics.confusion import Confusion
 from fauxto.metrics.ranking import Thresholds
-from fauxto.report.evaluate_figures import draw_confusion, thin_out
+from fauxto.report.evaluate_figures import add_legend, draw_confusion, thin_out
 from fauxto.report.style import CLASS_COLOURS, SERIES_COLOURS, new_figure, new_grid, to_svg
 
 
@@ -50,11 +50,17 @@ def plot_errors(points: Sequence[ModelPoint]) -> str:
     )
     for label, offset, counts, text in kinds:
         bars = axis.barh(rows + offset, counts, 0.38, color=CLASS_COLOURS[label], label=text)
-        axis.bar_label(bars, padding=3)
+        axis.bar_label(bars, padding=3, color=axis.title.get_color())
     axis.set_yticks(rows, [point.name for point in points])
     axis.set(xlabel="images", title="Mistakes")
     axis.margins(x=0.12)
-    axis.legend(loc="upper center", bbox_to_anchor=(0.5, -0.16 - 0.25 / len(points)), ncols=2)
+    axis.legend(
+        loc="lower center",
+        bbox_to_anchor=(0.5, 1.08),
+        ncols=2,
+        frameon=False,
+        labelcolor=axis.title.get_color(),
+    )
     return to_svg(figure, "False negatives and false positives of each model.")
 
 
@@ -80,7 +86,7 @@ def plot_rocs(curves: Mapping[str, Thresholds]) -> str:
     )
     axis.xaxis.set_major_formatter(PercentFormatter(1))
     axis.yaxis.set_major_formatter(PercentFormatter(1))
-    axis.legend(loc="lower right")
+    add_legend(axis, "lower right")
     return to_svg(figure, "ROC curves of all models.")
 
 

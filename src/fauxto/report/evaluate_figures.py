@@ -31,6 +31,11 @@ def thin_out(count: int) -> Int[np.ndarray, " p"]:
     return np.unique(np.linspace(0, count - 1, min(count, MOST_POINTS)).round().astype(np.int64))
 
 
+def add_legend(axis: Axes, place: str) -> None:
+    """Add a legend without frame whose text, like that of the axes, follows the page's ink."""
+    axis.legend(loc=place, frameon=False, labelcolor=axis.title.get_color())
+
+
 def draw_confusion(axis: Axes, confusion: Confusion, title: str) -> None:
     """Draw a confusion matrix: counts, and the share of each true class as colour and number."""
     counts = np.array([[confusion.tp, confusion.fn], [confusion.fp, confusion.tn]])
@@ -87,7 +92,7 @@ def plot_roc(curve: Thresholds, confusion: Confusion, auc: float) -> str:
         label="at the threshold",
     )
     _shares(axis, x="reals called fake (%)", y="fakes called fake (%)", title="ROC curve")
-    axis.legend(loc="lower right")
+    add_legend(axis, "lower right")
     return to_svg(figure, f"ROC curve with an area of {auc:.4f}.")
 
 
@@ -110,7 +115,7 @@ def plot_precision_recall(curve: Thresholds, average_precision: float) -> str:
     )
     _shares(axis, x="fakes found: recall (%)", y="found are fake: precision (%)",
             title="Precision and recall of fakes")  # fmt: skip
-    axis.legend(loc="lower left")
+    add_legend(axis, "lower left")
     return to_svg(figure, f"Precision-recall curve, average precision {average_precision:.4f}.")
 
 
@@ -130,7 +135,7 @@ def plot_scores(
             axis.axvspan(*band, color=SERIES_COLOURS[4], alpha=0.25, label="unsure band")
         axis.axvline(threshold, color=SERIES_COLOURS[2], linewidth=2, label="threshold")
         axis.set(title=f"{label}: {len(chosen):,} images", ylabel="images", xlim=(0, 1))
-    axes[0].legend(loc="upper right")
+    add_legend(axes[0], "upper right")
     axes[1].set_xlabel("score (0 real, 1 fake)")
     return to_svg(figure, "Histograms of the scores of real and of fake images.")
 
@@ -147,13 +152,13 @@ def plot_reliability(labels: Int[np.ndarray, " n"], scores: Float[np.ndarray, " 
     axis.plot(mean, share, "o-", color=SERIES_COLOURS[0], label="this model")
     _shares(axis, x="mean score of a bin (%)", y="share of fakes in it (%)",
             title="Reliability: does a score mean what it says?")  # fmt: skip
-    axis.legend(loc="upper left")
+    add_legend(axis, "upper left")
     return to_svg(figure, "Reliability diagram: share of fakes against mean score.")
 
 
 def plot_slices(slices: Sequence[Slice]) -> str:
     """Return the accuracy of slices with intervals as SVG, worst at the top."""
-    figure, axis = new_figure(6.4, 1.1 + 0.28 * len(slices))
+    figure, axis = new_figure(9.6, 1.1 + 0.3 * len(slices))
     rows = np.arange(len(slices))[::-1]
     for row, part in zip(rows, slices, strict=True):
         axis.plot(part.interval, [row, row], color=SERIES_COLOURS[0], linewidth=2, alpha=0.5)
@@ -179,7 +184,7 @@ def plot_robustness(rows: Sequence[Disturbance], clean_accuracy: float) -> str:
         axis.set_title(name)
     for axis in axes[len(names) :]:
         axis.set_visible(False)
-    axes[0].legend(loc="lower left", fontsize=8)
+    add_legend(axes[0], "lower left")
     return to_svg(figure, "Accuracy and verdict flips against the strength of each disturbance.")
 
 
