@@ -1,0 +1,265 @@
+"""A function over many rows, in worker processes that may hang or die without loss of a row.
+
+Workers are spawned, not forked: forking a process with threads (polars, BLAS) can deadlock.
+"""
+
+import multiprocessing
+import os
+import pickle
+import signal
+import sys
+import time
+import warnings
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from multiprocessing.connection import Connection, wait
+from typing import Any, Final, Generic, TypeVar
+
+if sys.platform == "linux":
+    import resource
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+_MAX_CHUNK: Final = 16
+_WINDOW_CHUNKS: Final = 4
+"""Chunks per worker that may lie finished beyond the next row to be yielded; bounds memory."""
+_START_TIMEOUT_S: Final = 120.0
+_STOP_TIMEOUT_S: Final = 1.0
+_ONE_THREAD: Final = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+
+
+class WorkerStartError(RuntimeError):
+    """A worker process could not start: the function or its module cannot be loaded there."""
+
+
+def map_rows(
+    function: Callable[[T], R],
+    rows: Sequence[T],
+    *,
+    workers: int,
+    timeout_s: float,
+    memory_limit_bytes: int | None,
+    on_lost: Callable[[T, str], R],
+    progress: Callable[[int], None],
+) -> Iterator[R]:
+    """Yield ``function(row)`` for each row, in the order of the rows.
+
+    A worker that works longer than ``timeout_s`` on one row, dies, or runs out of memory loses
+    that row only: it becomes ``on_lost(row, reason)`` and the rest goes on, in a new worker.
+
+    Args:
+        function: importable by name (or a ``functools.partial`` of such), run in the workers.
+        rows: what can be pickled.
+        workers: number of processes, at least 1; no more are started than there are rows.
+        timeout_s: seconds for one row.
+        memory_limit_bytes: of data per worker, None without limit; only Linux enforces it.
+        on_lost: called here, with the row and the reason in words.
+        progress: called here with the number of rows finished so far.
+
+    Raises:
+        WorkerStartError: the workers cannot load the function.
+        Exception: what the function raised, other than ``MemoryError``; the remaining rows are
+            given up.
+    """
+    if not rows:
+        return
+    pool = _Pool(function, rows, workers, timeout_s, memory_limit_bytes, on_lost)
+    try:
+        pool.start()
+        for index in range(len(rows)):
+            while index not in pool.results:
+                pool.step(index)
+                progress(pool.finished)
+            yield pool.results.pop(index)
+    finally:
+        pool.stop()
+
+
+class _Worker:
+    """A process, the pipe to it, and the rows it was given."""
+
+    def __init__(self, payload: bytes, memory_limit_bytes: int | None) -> None:
+        context = multiprocessing.get_context("spawn")
+        self.pipe, theirs = context.Pipe()
+        self.process = context.Process(
+            target=_work, args=(theirs, payload, memory_limit_bytes), daemon=True
+        )
+        self.process.start()
+        theirs.close()
+        self.ready = False
+        self.indices: deque[int] = deque()
+        self.deadline = time.monotonic() + _START_TIMEOUT_S
+
+    def give(self, indices: Sequence[int], rows: Sequence[Any], timeout_s: float) -> None:
+        self.indices.extend(indices)
+        self.deadline = time.monotonic() + timeout_s
+        self.pipe.send([(index, rows[index]) for index in indices])
+
+    def stop(self) -> None:
+        """End the process at once and reap it."""
+        self.pipe.close()
+        self.process.kill()
+        self.process.join(_STOP_TIMEOUT_S)
+
+
+class _Pool(Generic[T, R]):
+    """Workers, what they were given, and what came back."""
+
+    def __init__(
+        self,
+        function: Callable[[T], R],
+        rows: Sequence[T],
+        workers: int,
+        timeout_s: float,
+        memory_limit_bytes: int | None,
+        on_lost: Callable[[T, str], R],
+    ) -> None:
+        self.rows = rows
+        self.timeout_s = timeout_s
+        self.memory_limit_bytes = memory_limit_bytes
+        self.on_lost = on_lost
+        self.payload = pickle.dumps(function)
+        self.size = max(1, min(workers, len(rows)))
+        self.chunk = max(1, min(_MAX_CHUNK, len(rows) // (self.size * 8)))
+        self.workers: list[_Worker] = []
+        self.results: dict[int, R] = {}
+        self.finished = 0
+        self.next_index = 0
+        self.returned: deque[int] = deque()
+        """Rows that were given to a worker which ended before it reached them."""
+
+    def start(self) -> None:
+        for _ in range(self.size):
+            self.workers.append(_Worker(self.payload, self.memory_limit_bytes))
+
+    def stop(self) -> None:
+        for worker in self.workers:
+            worker.stop()
+        self.workers.clear()
+
+    def step(self, wanted: int) -> None:
+        """Give out work, then wait for the next message, death or deadline."""
+        self._give_out(wanted)
+        soon = time.monotonic() + _STOP_TIMEOUT_S
+        nearest = min((worker.deadline for worker in self._busy()), default=soon)
+        pipes = {worker.pipe: worker for worker in self.workers}
+        for pipe in wait(list(pipes), timeout=max(0.0, nearest - time.monotonic())):
+            self._receive(pipes[pipe])  # type: ignore[index] # wait() returns what it was given
+        now = time.monotonic()
+        for worker in [worker for worker in self._busy() if worker.deadline <= now]:
+            if not worker.pipe.poll():
+                self._lose(worker, f"took longer than {self.timeout_s:g} s")
+
+    def _busy(self) -> list[_Worker]:
+        return [worker for worker in self.workers if worker.indices or not worker.ready]
+
+    def _give_out(self, wanted: int) -> None:
+        end = min(len(self.rows), wanted + self.size * self.chunk * _WINDOW_CHUNKS)
+        for worker in self.workers:
+            if worker.indices or not worker.ready:
+                continue
+            indices = [self.returned.popleft() for _ in range(min(self.chunk, len(self.returned)))]
+            if not indices:
+                stop = min(end, self.next_index + self.chunk)
+                indices = list(range(self.next_index, stop))
+                self.next_index = max(self.next_index, stop)
+            if indices:
+                try:
+                    worker.give(indices, self.rows, self.timeout_s)
+                except OSError:  # it died while idle; _receive sees the end of its pipe
+                    self.returned.extend(worker.indices)
+                    worker.indices.clear()
+
+    def _receive(self, worker: _Worker) -> None:
+        try:
+            message = worker.pipe.recv()
+        except (EOFError, OSError):
+            worker.process.join(_STOP_TIMEOUT_S)
+            self._lose(worker, f"its worker process died ({_describe_end(worker)})")
+            return
+        match message:
+            case ("ready",):
+                worker.ready = True
+            case ("failed to start", reason):
+                raise WorkerStartError(f"a worker process cannot load its work: {reason}")
+            case ("done", index, result):
+                self._finish(worker, index, result)
+            case ("out of memory", index):
+                reason = "needs more memory than a worker may use"
+                self._finish(worker, index, self.on_lost(self.rows[index], reason))
+            case ("raised", error):
+                raise error
+
+    def _finish(self, worker: _Worker, index: int, result: R) -> None:
+        worker.indices.remove(index)
+        worker.deadline = time.monotonic() + self.timeout_s
+        self.results[index] = result
+        self.finished += 1
+
+    def _lose(self, worker: _Worker, reason: str) -> None:
+        """Replace a worker; the row it was at is lost, the rows behind it are given out again."""
+        worker.stop()
+        self.workers.remove(worker)
+        if not worker.ready:
+            raise WorkerStartError(f"a worker process did not start: it {reason}")
+        if worker.indices:
+            index = worker.indices.popleft()
+            self.results[index] = self.on_lost(self.rows[index], reason)
+            self.finished += 1
+            self.returned.extend(worker.indices)
+        self.workers.append(_Worker(self.payload, self.memory_limit_bytes))
+
+
+def _describe_end(worker: _Worker) -> str:
+    code = worker.process.exitcode
+    if code is not None and code < 0:
+        return signal.Signals(-code).name
+    return f"exit code {code}"
+
+
+def _work(pipe: Connection, payload: bytes, memory_limit_bytes: int | None) -> None:
+    """Serve rows until the other end closes; the body of a worker process."""
+    # The parent ends its workers itself; Ctrl-C in a terminal reaches the whole group.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    warnings.simplefilter("ignore")
+    os.environ.update(dict.fromkeys(_ONE_THREAD, "1"))
+    if memory_limit_bytes is not None and sys.platform == "linux":
+        resource.setrlimit(resource.RLIMIT_DATA, (memory_limit_bytes, memory_limit_bytes))
+    try:
+        function = pickle.loads(payload)
+    except Exception as error:  # noqa: BLE001 - whatever importing raises is told to the parent
+        pipe.send(("failed to start", f"{type(error).__name__}: {error}"))
+        return
+    try:
+        pipe.send(("ready",))
+        while True:
+            for index, row in pipe.recv():
+                if not _answer(pipe, function, index, row):
+                    return
+    except (EOFError, BrokenPipeError, ConnectionResetError):
+        return  # the parent is gone or needs no more
+
+
+def _answer(pipe: Connection, function: Callable[[Any], Any], index: int, row: object) -> bool:
+    """Send the answer to one row; return whether the worker may go on."""
+    try:
+        result = function(row)
+    except MemoryError:
+        pipe.send(("out of memory", index))
+    except Exception as error:  # noqa: BLE001 - raised again in the parent
+        pipe.send(("raised", _make_portable(error, row)))
+        return False
+    else:
+        pipe.send(("done", index, result))
+    return True
+
+
+def _make_portable(error: Exception, row: object) -> Exception:
+    """Return the error with a note, or one that says the same if it cannot be pickled."""
+    note = f"in a worker process, on row {row!r}"
+    try:
+        error.add_note(note)
+        return pickle.loads(pickle.dumps(error))
+    except Exception:  # noqa: BLE001 - pickling runs the error's own code
+        return RuntimeError(f"{type(error).__name__}: {error} ({note})")
