@@ -46,7 +46,19 @@ def root(
     """Audit, prepare, train, evaluate, compare, explain, predict: left to right."""
 
 
-for module in (audit, prepare, train, evaluate, compare, explain, export, predict, run, demo, models):
+for module in (
+    audit,
+    prepare,
+    train,
+    evaluate,
+    compare,
+    explain,
+    export,
+    predict,
+    run,
+    demo,
+    models,
+):
     app.command()(getattr(module, module.__name__.rsplit(".", 1)[-1]))
 
 

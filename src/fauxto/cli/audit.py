@@ -68,6 +68,9 @@ def audit(
             [(f.severity, f.title, f"{f.count:,}") for f in result.findings],
             numeric=(2,),
         )
-        console.note(f"report: {out / 'index.html'}\nnext:   fauxto prepare {data} --audit {out} --out DATASET", quiet=quiet)
+        console.note(
+            f"report: {out / 'index.html'}\nnext:   fauxto prepare {data} --audit {out} --out DATASET",
+            quiet=quiet,
+        )
     if strict and any(finding.severity == "blocking" for finding in result.findings):
         raise typer.Exit(console.EXIT_GATE)

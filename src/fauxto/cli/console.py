@@ -105,7 +105,11 @@ def print_json(content: Mapping[str, Any]) -> None:
 
 
 def print_table(
-    title: str, columns: Sequence[str], rows: Sequence[Sequence[str]], *, numeric: Sequence[int] = ()
+    title: str,
+    columns: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    *,
+    numeric: Sequence[int] = (),
 ) -> None:
     """Print a table on stdout.
 
@@ -117,9 +121,7 @@ def print_table(
     """
     table = Table(title=title, title_justify="left", title_style="bold")
     for index, column in enumerate(columns):
-        table.add_column(
-            column, justify="right" if index in numeric else "left", overflow="fold"
-        )
+        table.add_column(column, justify="right" if index in numeric else "left", overflow="fold")
     for row in rows:
         table.add_row(*(printable(cell) for cell in row))
     stdout.print(table)

@@ -11,9 +11,7 @@ from fauxto.core.labels import Split
 
 
 def evaluate(
-    run: Annotated[
-        Path | None, typer.Argument(help="Folder written by 'fauxto train'.")
-    ] = None,
+    run: Annotated[Path | None, typer.Argument(help="Folder written by 'fauxto train'.")] = None,
     data: Annotated[
         Path | None, typer.Option("--data", help="Folder written by 'fauxto prepare'.")
     ] = None,

@@ -96,7 +96,9 @@ def _print_csv(predictions: "Iterable[Prediction]") -> None:
     writer.writerow(CSV_COLUMNS)
     for prediction in predictions:
         values = prediction.model_dump(mode="json")
-        writer.writerow([console.printable(str(v)) if (v := values[c]) is not None else "" for c in CSV_COLUMNS])
+        writer.writerow(
+            [console.printable(str(v)) if (v := values[c]) is not None else "" for c in CSV_COLUMNS]
+        )
 
 
 def _row(prediction: "Prediction") -> tuple[str, str, str, str]:

@@ -7,14 +7,16 @@ import typer
 
 from fauxto.cli import console
 from fauxto.cli.options import DEFAULT_WORKERS, Debug, Json, Out, Overwrite, Quiet, Seed, Workers
-from fauxto.core.choices import Fit, Resample
+from fauxto.core.choices import Fit, Resample, SplitMethod
 
 
 def prepare(
     data: Annotated[Path, typer.Argument(help="The folder or table that was audited.")],
     audit: Annotated[Path, typer.Option("--audit", help="Folder written by 'fauxto audit'.")],
     out: Out,
-    size: Annotated[int, typer.Option("--size", min=16, help="Side of the result in pixels.")] = 224,
+    size: Annotated[
+        int, typer.Option("--size", min=16, help="Side of the result in pixels.")
+    ] = 224,
     fit: Annotated[Fit, typer.Option("--fit", help="How a picture becomes a square.")] = Fit.SQUASH,
     resample: Annotated[
         Resample, typer.Option("--resample", help="exact: Pillow's LANCZOS on every pixel.")
@@ -26,10 +28,11 @@ def prepare(
         float, typer.Option("--test", min=0.01, max=0.9, help="Test share if data has no split.")
     ] = 0.2,
     split: Annotated[
-        str, typer.Option("--split", help="given, random, grouped or held-out; see the manual.")
-    ] = "given",
-    match: Annotated[
-        list[str] | None, typer.Option("--match", help="Shortcut to remove: geometry, container.")
+        SplitMethod, typer.Option("--split", help="How train, val and test are parted.")
+    ] = SplitMethod.GIVEN,
+    hold_out: Annotated[
+        list[str] | None,
+        typer.Option("--hold-out", help="Generator or source for test only (repeatable)."),
     ] = None,
     seed: Seed = 42,
     workers: Workers = DEFAULT_WORKERS,
@@ -39,3 +42,42 @@ def prepare(
     debug: Debug = False,  # noqa: ARG001 - read by console.guarded
 ) -> None:
     """Leave out what is broken, split, and bring every picture to one size, lossless."""
+    from fauxto.core.recipe import PrepareOptions
+    from fauxto.prepare.run import prepare as run_prepare
+
+    options = PrepareOptions(
+        size_px=size,
+        fit=fit,
+        resample=resample,
+        split=split,
+        hold_out=tuple(hold_out or ()),
+        val=val,
+        test=test,
+        seed=seed,
+    )
+    with console.progress_bars(quiet=quiet) as progress:
+        result = run_prepare(
+            data,
+            audit=audit,
+            out=out,
+            options=options,
+            workers=workers,
+            overwrite=overwrite,
+            progress=progress,
+        )
+    console.refuse_reused(out, reused=result.reused)
+    counts = {name: count.model_dump() for name, count in result.counts.items()}
+    if as_json:
+        console.print_json({"out": str(out), "counts": counts, "excluded": result.excluded})
+        return
+    console.print_table(
+        f"pictures of {size} × {size} pixels in {out}",
+        ("split", "real", "fake"),
+        [(name, f"{count['real']:,}", f"{count['fake']:,}") for name, count in counts.items()],
+        numeric=(1, 2),
+    )
+    left_out = ", ".join(f"{n:,} {status}" for status, n in sorted(result.excluded.items()))
+    console.note(
+        f"left out: {left_out or 'nothing'}\nnext:     fauxto train {out} --recipe lite --out RUN",
+        quiet=quiet,
+    )

@@ -70,4 +70,6 @@ def train(
             ("wall time", f"{card.wall_time_s:.0f} s"),
         ],
     )
-    console.note(f"curves: {out / 'curves.svg'}\nnext:   fauxto evaluate {out} --data {dataset}", quiet=quiet)
+    console.note(
+        f"curves: {out / 'curves.svg'}\nnext:   fauxto evaluate {out} --data {dataset}", quiet=quiet
+    )

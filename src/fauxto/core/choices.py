@@ -36,3 +36,18 @@ class Policy(StrEnum):
     """At most 1 % of real images called fake."""
     FPR_5 = "fpr-5%"
     """At most 5 % of real images called fake."""
+
+
+class SplitMethod(StrEnum):
+    """How training, validation and test are parted."""
+
+    GIVEN = "given"
+    """The data's own train and test; validation is drawn from train by group."""
+    RANDOM = "random"
+    """Single images, as the report's validation split; near duplicates may be parted."""
+    GROUPED = "grouped"
+    """Groups of near duplicates stay on one side."""
+    GENERATOR_HELD_OUT = "generator-held-out"
+    """Named generators occur in test only."""
+    SOURCE_HELD_OUT = "source-held-out"
+    """Named sources occur in test only."""

@@ -9,7 +9,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from fauxto.core.records import Policy, Record
+from fauxto.core.choices import Fit, Policy, Resample, SplitMethod
+from fauxto.core.records import Record
 
 
 class Optimizer(StrEnum):
@@ -61,3 +62,21 @@ class Recipe(Record):
     model: ModelRecipe
     train: TrainRecipe = TrainRecipe()
     augment: AugmentRecipe = AugmentRecipe()
+
+
+class PrepareOptions(Record):
+    """How audited files become a data set."""
+
+    size_px: Annotated[int, Field(ge=16, le=4096)] = 224
+    """Side of the square pictures in pixels."""
+    fit: Fit = Fit.SQUASH
+    """How a picture of any shape becomes a square."""
+    resample: Resample = Resample.EXACT
+    split: SplitMethod = SplitMethod.GIVEN
+    hold_out: tuple[str, ...] = ()
+    """Generators or sources that occur in test only, for the held-out splits."""
+    val: Annotated[float, Field(gt=0, lt=1)] = 0.1
+    """Share of what is not test that becomes validation, if the data have none."""
+    test: Annotated[float, Field(gt=0, lt=1)] = 0.2
+    """Share that becomes test where the split is drawn."""
+    seed: int = 42

@@ -14,7 +14,8 @@ from fauxto.core.recipe import load_recipe
 from fauxto.evaluate.run import evaluate
 from fauxto.explain.run import explain
 from fauxto.pipeline.config import ChainConfig
-from fauxto.pipeline.story import ChainFolders, write_story
+from fauxto.pipeline.folders import ChainFolders
+from fauxto.pipeline.story import write_story
 from fauxto.prepare.run import prepare
 from fauxto.train.run import train
 

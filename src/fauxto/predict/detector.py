@@ -48,9 +48,7 @@ class Detector:
             self.threshold = point.threshold
 
     @classmethod
-    def load(
-        cls, model: Path | str, *, policy: Policy | None = None, device: str = "cpu"
-    ) -> Self:
+    def load(cls, model: Path | str, *, policy: Policy | None = None, device: str = "cpu") -> Self:
         """Open a run folder or an ONNX file.
 
         Args:
@@ -110,9 +108,7 @@ class Detector:
                     computed = fake_score(logits, self.scorer.card.temperature)
                     scores = dict(zip(batch.indices, computed.tolist(), strict=True))
                 for index in sorted([*batch.indices, *batch.errors]):
-                    yield self._prediction(
-                        chunk[index], scores.get(index), batch.errors.get(index)
-                    )
+                    yield self._prediction(chunk[index], scores.get(index), batch.errors.get(index))
 
     def _prediction(
         self, image: ImageInput, score: float | None, error: UnreadableImage | None

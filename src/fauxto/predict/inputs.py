@@ -7,27 +7,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Final
 
-import polars as pl
-
 from fauxto.core.errors import DataError
-from fauxto.data.table import read_path_table
+from fauxto.data.path_table import read_paths
+from fauxto.imaging.signature import identify_format
 
 IMAGE_SUFFIXES: Final = frozenset(
     ".jpg .jpeg .jpe .jfif .mpo .png .webp .gif .bmp .tif .tiff .avif .heic .heif".split()
 )
 """Endings by which pictures are found in a folder; a file named outright may have any."""
 
-TABLE_SUFFIXES: Final = frozenset((".csv", ".parquet", ".json"))
-
-_SIGNATURES: Final = (
-    b"\xff\xd8\xff",
-    b"\x89PNG",
-    b"GIF8",
-    b"BM",
-    b"II*\x00",
-    b"MM\x00*",
-    b"RIFF",
-)
+TABLE_SUFFIXES: Final = frozenset((".csv", ".parquet", ".json", ".jsonl", ".ndjson"))
 
 
 @dataclass(frozen=True)
@@ -76,7 +65,7 @@ def _expand(argument: str, stdin: BinaryIO) -> Iterator[ImageInput]:
 
 
 def _from_stdin(content: bytes) -> Iterator[ImageInput]:
-    if content.startswith(_SIGNATURES) or content[4:8] == b"ftyp":
+    if identify_format(content) is not None:
         yield ImageInput("-", content)
         return
     for line in os.fsdecode(content).splitlines():
@@ -99,7 +88,6 @@ def _from_folder(folder: Path) -> Iterator[ImageInput]:
 
 
 def _from_table(table: Path) -> Iterator[ImageInput]:
-    frame: pl.DataFrame = read_path_table(table)
-    for name in frame["path"]:
+    for name in read_paths(table):
         path = table.parent / name
         yield ImageInput(str(path), path)

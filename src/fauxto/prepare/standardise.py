@@ -1,0 +1,99 @@
+"""One audited file to one picture of the data set."""
+
+import hashlib
+import io
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from fauxto.core.artifacts import write_bytes
+from fauxto.core.choices import Resample
+from fauxto.core.errors import ImageStatus, UnreadableImage
+from fauxto.core.records import Preprocess
+from fauxto.imaging.decode import Limits, decode_rgb, read_bytes
+from fauxto.imaging.preprocess import fit_image
+
+PNG_LEVEL: Final = 1
+"""Compression level: the pictures are read far more often than stored files are counted."""
+
+_STEM_CHARACTERS: Final = 48
+_DRAFT_FACTOR: Final = 2
+"""With ``fast``, a JPEG may be decoded at a reduced size of at least this many times the result."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """One picture to make.
+
+    Attributes:
+        original: path relative to the audited root.
+        source: the file.
+        target: the PNG to write.
+        preprocess: size, fit and resampling.
+        limits: of the source.
+    """
+
+    original: str
+    source: Path
+    target: Path
+    preprocess: Preprocess
+    limits: Limits
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a job; ``status`` is ``ok`` or says why there is no picture."""
+
+    original: str
+    status: ImageStatus
+    error: str | None = None
+    bytes: int | None = None
+    sha256: str | None = None
+
+
+def name_picture(original: str) -> str:
+    """Return the file name of a picture: the stem in plain characters, then 8 digits of a digest.
+
+    The digest of the whole original path keeps files apart that have the same stem in different
+    folders; the name depends on nothing else.
+    """
+    plain = re.sub(r"[^A-Za-z0-9._-]+", "_", Path(original).stem).strip("._")[:_STEM_CHARACTERS]
+    digest = hashlib.sha256(original.encode("utf-8", "surrogateescape")).hexdigest()[:8]
+    return f"{plain or 'image'}-{digest}.png"
+
+
+def standardise(job: Job) -> Outcome:
+    """Make one picture, or find it made by an interrupted call; a bad file is an outcome.
+
+    Raises:
+        ArtifactError: the picture cannot be written.
+    """
+    if job.target.is_file():
+        return _outcome(job, job.target.read_bytes())
+    at_least_px = None
+    if job.preprocess.resample is Resample.FAST:
+        at_least_px = _DRAFT_FACTOR * job.preprocess.size_px
+    try:
+        content = read_bytes(job.source, job.limits)
+        decoded = decode_rgb(content, job.limits, at_least_px=at_least_px)
+    except UnreadableImage as error:
+        return Outcome(job.original, error.status, str(error))
+    buffer = io.BytesIO()
+    fit_image(decoded.rgb, job.preprocess).save(buffer, "PNG", compress_level=PNG_LEVEL)
+    write_bytes(job.target, buffer.getvalue())
+    return _outcome(job, buffer.getvalue())
+
+
+def _outcome(job: Job, content: bytes) -> Outcome:
+    return Outcome(
+        job.original,
+        ImageStatus.OK,
+        bytes=len(content),
+        sha256=hashlib.sha256(content).hexdigest(),
+    )
+
+
+def lose(job: Job, reason: str) -> Outcome:
+    """Return the outcome of a job whose worker hung or died."""
+    return Outcome(job.original, ImageStatus.UNDECODABLE, reason)

@@ -1,0 +1,78 @@
+import subprocess
+import sys
+
+import pytest
+
+VERBS = (
+    "audit", "prepare", "train", "evaluate", "compare", "explain", "export", "predict", "run",
+    "demo", "models",
+)  # fmt: skip
+HEAVY = ("torch", "torchvision", "timm", "matplotlib", "polars", "numpy", "sklearn", "onnxruntime")
+
+
+def fauxto(*arguments):
+    return subprocess.run(
+        [sys.executable, "-m", "fauxto", *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize("verb", ["", *VERBS])
+def test_help_loads_no_heavy_library(verb):
+    code = (
+        "import sys\n"
+        f"sys.argv = ['fauxto', *{[verb] if verb else []!r}, '--help']\n"
+        "from fauxto.cli.app import main\n"
+        "try:\n    main()\nexcept SystemExit:\n    pass\n"
+        f"print('loaded:', *(m for m in {HEAVY!r} if m in sys.modules))\n"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+    assert "Usage" in result.stdout
+    assert result.stdout.splitlines()[-1].strip() == "loaded:"
+
+
+def test_usage_errors_exit_with_2():
+    assert fauxto("audit").returncode == 2
+    assert fauxto("nonsense").returncode == 2
+
+
+def test_an_error_for_the_reader_is_one_line_and_exit_1(tmp_path):
+    result = fauxto("audit", tmp_path / "nowhere", "--out", tmp_path / "out")
+    assert result.returncode == 1
+    assert result.stderr.startswith("error: ")
+    assert len(result.stderr.splitlines()) == 1
+    assert "nowhere" in result.stderr
+
+
+def test_debug_shows_where_an_error_arose(tmp_path):
+    result = fauxto("audit", tmp_path / "nowhere", "--out", tmp_path / "out", "--debug")
+    assert result.returncode == 1
+    assert "Traceback" in result.stderr
+
+
+def test_a_dry_run_prints_the_resolved_recipe_and_writes_nothing(tmp_path):
+    result = fauxto(
+        "train", tmp_path, "--out", tmp_path / "run", "--recipe", "report/resnet18",
+        "--set", "train.lr=0.5", "--weights", "none", "--dry-run",
+    )  # fmt: skip
+    assert result.returncode == 0
+    assert "lr = 0.5" in result.stdout
+    assert 'weights = "none"' in result.stdout
+    assert not (tmp_path / "run").exists()
+
+
+def test_an_unknown_key_is_refused_by_its_path(tmp_path):
+    result = fauxto("train", tmp_path, "--out", tmp_path / "run", "--set", "train.learning_rat=1")
+    assert result.returncode == 1
+    assert "learning_rat" in result.stderr
+
+
+def test_models_lists_the_networks_of_the_report():
+    result = fauxto("models")
+    assert result.returncode == 0
+    for name in ("resnet18", "resnet50", "convnextv2_tiny", "convnextv2_base", "vit_base"):
+        assert name in result.stdout
