@@ -3,6 +3,7 @@ import polars as pl
 import pytest
 from PIL import Image
 
+from fauxto.core.artifacts import claim_folder, finish_folder, write_json
 from fauxto.core.records import (
     DataSummary,
     Environment,
@@ -11,7 +12,7 @@ from fauxto.core.records import (
     Policy,
     Preprocess,
 )
-from fauxto.data.table import IMAGE_SCHEMA
+from fauxto.data.table import IMAGE_SCHEMA, write_table
 
 
 @pytest.fixture
@@ -91,3 +92,27 @@ def images(tmp_path):
             }
         )
     return pl.DataFrame(rows, schema=IMAGE_SCHEMA)
+
+
+@pytest.fixture
+def dataset(tmp_path, images, card):
+    """A prepared data set with a test split and nothing else."""
+    folder = tmp_path / "dataset"
+    stash = tmp_path / "stash"
+    (folder / "test").rename(stash)
+    claim = claim_folder(folder, "prepare", {})
+    stash.rename(folder / "test")
+    write_table(folder / "images.parquet", images.with_columns(original=pl.col("path")))
+    preprocess = Preprocess(size_px=card.preprocess.size_px).model_dump(mode="json")
+    write_json(folder / "prepare.json", {"preprocess": preprocess, "split_method": "given"})
+    finish_folder(claim)
+    return folder
+
+
+@pytest.fixture
+def run(tmp_path, card):
+    folder = tmp_path / "run"
+    claim = claim_folder(folder, "train", {"recipe": 1})
+    write_json(folder / "card.json", card.model_dump(mode="json"))
+    finish_folder(claim)
+    return folder

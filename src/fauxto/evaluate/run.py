@@ -201,9 +201,13 @@ def _check_name(name: str) -> str:
 
 
 def _check_preprocess(card: ModelCard, dataset: PreparedDataset) -> None:
-    if card.preprocess.hash != dataset.preprocess.hash:
+    # Mean and standard deviation are the network's own; the pictures know only their geometry.
+    wanted, found = (
+        f"--size {p.size_px} --fit {p.fit} --resample {p.resample}"
+        for p in (card.preprocess, dataset.preprocess)
+    )
+    if wanted != found:
         raise RecipeError(
-            f"the run was trained on images prepared as {card.preprocess_hash} and "
-            f"{dataset.root} was prepared as {dataset.preprocess.hash}: "
-            "prepare the data with the run's --size and --fit"
+            f"the run was trained on images prepared with {wanted}, but {dataset.root} was "
+            f"prepared with {found}: prepare the data as the run expects"
         )
