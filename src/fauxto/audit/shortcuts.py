@@ -23,7 +23,7 @@ from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.feature_extraction.text import HashingVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
-from threadpoolctl import threadpool_limits
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from fauxto.audit import shortcut_facts
 from fauxto.audit.records import Finding, Severity, Shortcut, Strength
@@ -257,13 +257,11 @@ def _scorer(
             analyzer="char_wb", ngram_range=(1, 4), n_features=2**16, alternate_sign=False
         )
         texts = vectorizer.transform(shortcut_facts.name_texts(images))
-        model = LogisticRegression(
-            C=10.0, class_weight="balanced", solver="liblinear", random_state=seed
-        )
+        model = LogisticRegression(C=10.0, solver="liblinear", random_state=seed)
         return _score_with(model, texts, labels)
     trees = HistGradientBoostingClassifier(
         max_iter=80, max_leaf_nodes=15, min_samples_leaf=5, l2_regularization=1.0,
-        class_weight="balanced", early_stopping=False, random_state=seed,
+        early_stopping=False, random_state=seed,
     )  # fmt: skip
     if family == "thumbnail":
         trees = make_pipeline(PCA(_COMPONENTS, svd_solver="randomized", random_state=seed), trees)
@@ -277,8 +275,16 @@ def _rank_missing_lowest(values: Float[np.ndarray, "n facts"]) -> Float[np.ndarr
 
 
 def _score_with(model: object, values: np.ndarray, labels: Int[np.ndarray, " n"]) -> ScoreFold:
+    """Return the model as a function whose scores are as if both classes were equally frequent.
+
+    The correction comes after fitting: class weights would slow the trees down several times.
+    """
+
     def score_fold(fitted: np.ndarray, held_out: np.ndarray) -> np.ndarray:
         model.fit(values[fitted], labels[fitted])  # type: ignore[attr-defined]
-        return model.predict_proba(values[held_out])[:, 1]  # type: ignore[attr-defined]
+        fake = model.predict_proba(values[held_out])[:, 1]  # type: ignore[attr-defined]
+        prior = labels[fitted].mean()
+        fake, real = fake * (1 - prior), (1 - fake) * prior
+        return fake / (fake + real)
 
     return score_fold
