@@ -27,11 +27,25 @@ def test_missing_damaged_and_foreign_tables_are_errors(tmp_path):
         read_images(tmp_path / "other.parquet")
 
 
-def test_full_disk_is_an_error_for_the_user(tmp_path, monkeypatch):
-    def no_space(*_args, **_kwargs):
-        raise OSError(28, "No space left on device")
+@pytest.mark.parametrize("lazy", [False, True])
+@pytest.mark.parametrize("error", [OSError(28, "No space left on device"), None])
+def test_full_disk_is_an_error_for_the_user(tmp_path, monkeypatch, lazy, error):
+    def no_space(self, path, **_options):
+        if error is not None:
+            raise error
+        # What polars itself raises on a full disk.
+        return write(self, "/dev/full")
 
-    monkeypatch.setattr(pl.DataFrame, "write_parquet", no_space)
+    kind, name = (pl.LazyFrame, "sink_parquet") if lazy else (pl.DataFrame, "write_parquet")
+    write = getattr(kind, name)
+    monkeypatch.setattr(kind, name, no_space)
+    frame = pl.DataFrame({"path": [str(n) for n in range(100_000)]})
     with pytest.raises(ArtifactError, match="No space left"):
-        write_table(tmp_path / "images.parquet", pl.DataFrame(schema=IMAGE_SCHEMA))
+        write_table(tmp_path / "images.parquet", frame.lazy() if lazy else frame)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_lazy_frame_is_written_in_order(tmp_path):
+    frame = pl.DataFrame({"n": range(5000)})
+    write_table(tmp_path / "n.parquet", frame.lazy())
+    assert pl.read_parquet(tmp_path / "n.parquet").equals(frame)

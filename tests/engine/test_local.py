@@ -64,13 +64,13 @@ def test_work_is_spread(work):
 
 def test_a_row_that_hangs_is_lost_alone(work):
     results = run(work.hang_on_threes, range(20), timeout_s=0.5)
-    lost = (3, "took longer than 0.5 s"), (13, "took longer than 0.5 s")
+    lost = (3, "it took longer than 0.5 s"), (13, "it took longer than 0.5 s")
     assert results == [*range(3), lost[0], *range(4, 13), lost[1], *range(14, 20)]
 
 
 def test_a_worker_that_ignores_signals_is_killed(work):
     results = run(work.hang_deaf, range(3), workers=1, timeout_s=0.3)
-    assert results == [0, (1, "took longer than 0.3 s"), 2]
+    assert results == [0, (1, "it took longer than 0.3 s"), 2]
 
 
 @pytest.mark.parametrize("workers", [1, 2])
@@ -89,7 +89,7 @@ def test_a_worker_that_exits_says_with_which_code(work):
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux enforces the limit")
 def test_memory_beyond_the_limit_loses_the_row(work):
     results = run(work.use_memory, [10, 3 << 30, 20], workers=1, memory=1 << 30)
-    assert results == [10, (3 << 30, "needs more memory than a worker may use"), 20]
+    assert results == [10, (3 << 30, "it needs more memory than a worker may use"), 20]
 
 
 def test_what_the_function_raises_is_raised_with_its_row(work):

@@ -87,11 +87,18 @@ def read_table(path: Path, schema: dict[str, pl.DataType]) -> pl.DataFrame:
     return frame
 
 
-def write_table(path: Path, frame: pl.DataFrame) -> None:
-    """Write a Parquet table atomically.
+def write_table(path: Path, frame: pl.DataFrame | pl.LazyFrame) -> None:
+    """Write a Parquet table atomically; a lazy frame is computed and written piece by piece.
 
     Raises:
         ArtifactError: the disk is full or the folder cannot be written.
     """
     with atomic_path(path) as temporary:
-        frame.write_parquet(temporary)
+        try:
+            if isinstance(frame, pl.LazyFrame):
+                frame.sink_parquet(temporary, maintain_order=True)
+            else:
+                frame.write_parquet(temporary)
+        except pl.exceptions.ComputeError as error:
+            # polars does not raise OSError when the disk is full.
+            raise ArtifactError(f"cannot write {path}: {error}") from error

@@ -11,7 +11,7 @@ import sys
 import time
 import warnings
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from multiprocessing.connection import Connection, wait
 from typing import Any, Final, Generic, TypeVar
 
@@ -42,7 +42,7 @@ def map_rows(
     memory_limit_bytes: int | None,
     on_lost: Callable[[T, str], R],
     progress: Callable[[int], None],
-) -> Iterator[R]:
+) -> Generator[R, None, None]:
     """Yield ``function(row)`` for each row, in the order of the rows.
 
     A worker that works longer than ``timeout_s`` on one row, dies, or runs out of memory loses
@@ -149,7 +149,7 @@ class _Pool(Generic[T, R]):
         now = time.monotonic()
         for worker in [worker for worker in self._busy() if worker.deadline <= now]:
             if not worker.pipe.poll():
-                self._lose(worker, f"took longer than {self.timeout_s:g} s")
+                self._lose(worker, f"it took longer than {self.timeout_s:g} s")
 
     def _busy(self) -> list[_Worker]:
         return [worker for worker in self.workers if worker.indices or not worker.ready]
@@ -186,7 +186,7 @@ class _Pool(Generic[T, R]):
             case ("done", index, result):
                 self._finish(worker, index, result)
             case ("out of memory", index):
-                reason = "needs more memory than a worker may use"
+                reason = "it needs more memory than a worker may use"
                 self._finish(worker, index, self.on_lost(self.rows[index], reason))
             case ("raised", error):
                 raise error
@@ -202,7 +202,7 @@ class _Pool(Generic[T, R]):
         worker.stop()
         self.workers.remove(worker)
         if not worker.ready:
-            raise WorkerStartError(f"a worker process did not start: it {reason}")
+            raise WorkerStartError(f"a worker process did not start: {reason}")
         if worker.indices:
             index = worker.indices.popleft()
             self.results[index] = self.on_lost(self.rows[index], reason)

@@ -1,0 +1,236 @@
+"""The verb: every file read and decoded once, then all checks on the table of facts.
+
+Facts are written in parts while files are read. An audit that was killed goes on behind the last
+whole part and ends in the same tables.
+"""
+
+import hashlib
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from functools import partial
+from itertools import islice
+from pathlib import Path
+from typing import Any, Final
+
+import polars as pl
+
+from fauxto.audit.balance import summarise
+from fauxto.audit.findings import THUMBNAIL_SCHEMA, find
+from fauxto.audit.page import write_audit_page
+from fauxto.audit.records import Finding
+from fauxto.core.artifacts import (
+    BAD_FILES,
+    FINDINGS,
+    IMAGES,
+    STATISTICS,
+    Claim,
+    FolderState,
+    claim_folder,
+    finish_folder,
+    read_json,
+    write_json,
+    write_text,
+)
+from fauxto.core.errors import ImageStatus
+from fauxto.core.progress import Progress, silent
+from fauxto.data.layout import ListedFile, Listing, recognise
+from fauxto.data.table import IMAGE_SCHEMA, read_images, write_table
+from fauxto.engine.local import map_rows
+from fauxto.imaging.decode import Limits
+from fauxto.imaging.inspect import ImageFacts, inspect_file
+
+THUMBNAILS: Final = "thumbnails.parquet"
+"""File beside ``images.parquet`` with what the checks and the page need of the pixels."""
+PARTS_DIR: Final = "parts"
+PART_ROWS: Final = 2048
+TIMEOUT_S: Final = 10.0
+"""Seconds for one file."""
+MEMORY_LIMIT_BYTES: Final = 3 << 30
+"""Data of one worker: a picture at the pixel limit with alpha needs about 2.2 GB."""
+
+_LISTED: Final = ("path", "label", "split", "source", "generator")
+_PART_SCHEMA: Final[dict[str, pl.DataType]] = {
+    **IMAGE_SCHEMA,
+    **{name: kind for name, kind in THUMBNAIL_SCHEMA.items() if name != "path"},
+}
+
+
+@dataclass(frozen=True)
+class AuditResult:
+    """What an audit found.
+
+    Attributes:
+        out: its folder.
+        images: one row a file, ``IMAGE_SCHEMA``.
+        findings: worst first.
+        reused: the folder already held this result.
+    """
+
+    out: Path
+    images: pl.DataFrame
+    findings: tuple[Finding, ...]
+    reused: bool
+
+
+class _Paths(Sequence[Path]):
+    """Full paths of listed files, made when asked for: a data set may have millions."""
+
+    def __init__(self, root: Path, files: Sequence[ListedFile]) -> None:
+        self.root = root
+        self.files = files
+
+    def __len__(self) -> int:
+        return len(self.files)
+
+    def __getitem__(self, index: Any) -> Any:  # noqa: ANN401 - Sequence's two overloads
+        return self.root / self.files[index].path
+
+
+def audit(
+    data: Path,
+    *,
+    out: Path,
+    real: Sequence[Path] = (),
+    fake: Sequence[Path] = (),
+    max_pixels: int = 200_000_000,
+    workers: int = 2,
+    overwrite: bool = False,
+    progress: Progress = silent,
+) -> AuditResult:
+    """Read every file once and say whether the data are fit to train on.
+
+    Args:
+        data: folder or table; see ``data.layout.recognise``.
+        out: folder for ``images.parquet``, ``thumbnails.parquet``, ``bad_files.txt``,
+            ``statistics.json``, ``findings.json`` and ``index.html``.
+        real: folders of real images, where names do not tell.
+        fake: folders of AI images, where names do not tell.
+        max_pixels: larger images are not decoded.
+        workers: processes.
+        overwrite: replace an earlier result in ``out``.
+        progress: told how many files are done.
+
+    Raises:
+        DataError: the data cannot be understood, or hold one class only.
+        ArtifactError: ``out`` is in the way or cannot be written.
+    """
+    listing = recognise(data, real=real, fake=fake)
+    arguments = {
+        "data": str(data.resolve()),
+        "root": str(listing.root.resolve()),
+        "files": _digest_listing(listing),
+        "max_pixels": max_pixels,
+    }
+    claim = claim_folder(out, "audit", arguments, overwrite=overwrite)
+    if claim.state is FolderState.DONE:
+        shutil.rmtree(out / PARTS_DIR, ignore_errors=True)
+        return _read_result(out)
+    if claim.state is FolderState.RESUMED:
+        _remove_strays(out)
+    _inspect(listing, out / PARTS_DIR, Limits(max_pixels=max_pixels), workers, progress)
+    return _conclude(claim, data, listing, progress)
+
+
+def _digest_listing(listing: Listing) -> str:
+    """Return a digest that changes when a file is added, removed, relabelled or written anew."""
+    digest = hashlib.sha256()
+    for file in listing.files:
+        try:
+            facts = (listing.root / file.path).stat()
+            written = (facts.st_size, facts.st_mtime_ns)
+        except OSError:
+            written = None
+        row = (file.path, file.label, file.split, file.source, file.generator, written)
+        digest.update(repr(tuple(None if part is None else str(part) for part in row)).encode())
+    return digest.hexdigest()
+
+
+def _read_result(out: Path) -> AuditResult:
+    findings = tuple(Finding.model_validate(row) for row in read_json(out / FINDINGS)["findings"])
+    return AuditResult(out, read_images(out / IMAGES), findings, reused=True)
+
+
+def _remove_strays(out: Path) -> None:
+    """Remove the temporary files of a run that was killed while it wrote."""
+    for folder in (out, out / PARTS_DIR):
+        for stray in folder.glob(".*"):
+            stray.unlink(missing_ok=True)
+
+
+def _part_path(parts: Path, number: int) -> Path:
+    return parts / f"{number:06d}.parquet"
+
+
+def _inspect(
+    listing: Listing, parts: Path, limits: Limits, workers: int, progress: Progress
+) -> None:
+    """Write the parts that are not there yet."""
+    total = len(listing.files)
+    number = 0
+    while _part_path(parts, number).is_file():
+        number += 1
+    start = min(number * PART_ROWS, total)
+    pending = listing.files[start:]
+    progress("audit", start, total)
+    results = map_rows(
+        partial(inspect_file, limits=limits),
+        _Paths(listing.root, pending),
+        workers=workers,
+        timeout_s=TIMEOUT_S,
+        memory_limit_bytes=MEMORY_LIMIT_BYTES,
+        on_lost=_describe_lost,
+        progress=lambda done: progress("audit", start + done, total),
+    )
+    with closing(results):
+        rows = (_to_row(file, facts) for file, facts in zip(pending, results, strict=True))
+        while part := list(islice(rows, PART_ROWS)):
+            write_table(_part_path(parts, number), pl.DataFrame(part, schema=_PART_SCHEMA))
+            number += 1
+
+
+def _describe_lost(path: Path, reason: str) -> ImageFacts:
+    size = path.stat().st_size if path.is_file() else None
+    return ImageFacts(
+        status=ImageStatus.UNDECODABLE, error=f"decoding it failed: {reason}", bytes=size
+    )
+
+
+def _to_row(file: ListedFile, facts: ImageFacts) -> dict[str, Any]:
+    listed: Mapping[str, Any] = {name: getattr(file, name) for name in _LISTED}
+    known = vars(facts)
+    return {name: listed[name] if name in listed else known.get(name) for name in _PART_SCHEMA}
+
+
+def _conclude(claim: Claim, data: Path, listing: Listing, progress: Progress) -> AuditResult:
+    """Join the parts, run the checks, and write tables, findings and page."""
+    out = claim.folder
+    total = len(listing.files)
+    parts = [_part_path(out / PARTS_DIR, number) for number in range((total - 1) // PART_ROWS + 1)]
+    images = pl.read_parquet(parts, columns=list(IMAGE_SCHEMA))
+    usable = pl.scan_parquet(parts).filter(pl.col("status") == ImageStatus.OK.value)
+    write_table(out / THUMBNAILS, usable.select(list(THUMBNAIL_SCHEMA)))
+    thumbnails = pl.read_parquet(out / THUMBNAILS)
+    progress("findings", 0, 1)
+    report = find(images, thumbnails)
+    images = images.drop("group").join(
+        report.groups, on="path", how="left", maintain_order="left", validate="1:1"
+    )
+    images = images.select(list(IMAGE_SCHEMA))
+    statistics = summarise(images, data=data, layout=listing.kind)
+    write_table(out / IMAGES, images)
+    write_text(out / BAD_FILES, "".join(_bad_lines(images)))
+    write_json(out / STATISTICS, statistics.model_dump(mode="json"))
+    write_json(out / FINDINGS, report.to_json())
+    write_audit_page(out, images, thumbnails, report, statistics, root=listing.root)
+    progress("findings", 1, 1)
+    finish_folder(claim)
+    shutil.rmtree(out / PARTS_DIR)
+    return AuditResult(out, images, report.findings, reused=False)
+
+
+def _bad_lines(images: pl.DataFrame) -> Iterator[str]:
+    r"""Yield the paths of unusable files, a line each; ``\`` and line breaks are escaped."""
+    for path in images.filter(pl.col("status") != ImageStatus.OK.value)["path"]:
+        yield path.replace("\\", "\\\\").replace("\n", "\\n").replace("\r", "\\r") + "\n"
