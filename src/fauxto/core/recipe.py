@@ -4,13 +4,23 @@ Defaults live here, once. A recipe file lists what differs. ``--set train.lr=1e-
 value; an unknown key is refused with its path.
 """
 
+import tomllib
+from collections.abc import Iterator, Mapping, Sequence
 from enum import StrEnum
-from typing import Annotated, Literal
+from importlib import resources
+from importlib.resources.abc import Traversable
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field
+import tomli_w
+from pydantic import BaseModel, Field, ValidationError, model_validator
 
 from fauxto.core.choices import Fit, Policy, Resample, SplitMethod
+from fauxto.core.errors import RecipeError
 from fauxto.core.records import Record
+
+Probability = Annotated[float, Field(ge=0, le=1)]
+Channels = tuple[float, float, float]
 
 
 class Optimizer(StrEnum):
@@ -22,37 +32,110 @@ class Optimizer(StrEnum):
     """Adam with decoupled weight decay (Loshchilov and Hutter 2019)."""
 
 
+class Schedule(StrEnum):
+    """How the learning rate changes after the warm-up."""
+
+    CONSTANT = "constant"
+    """It stays."""
+    COSINE = "cosine"
+    """It falls to zero along half a cosine over ``max_epochs`` (Loshchilov and Hutter 2017)."""
+
+
+class Precision(StrEnum):
+    """Number format of the network's computation; weights are always 32 bit."""
+
+    FP32 = "fp32"
+    """32-bit throughout."""
+    BF16 = "bf16"
+    """bfloat16 where it is safe, 32-bit elsewhere."""
+
+
 class ModelRecipe(Record):
     """Which network, and the weights it starts from."""
 
     name: str
-    """A row of ``fauxto models``."""
+    """A row of ``fauxto models``, or any classification network of timm."""
     weights: str = "default"
     """``default`` (pretrained), ``none`` (random) or a file."""
+    mean: Channels | None = None
+    """Mean of each channel in [0, 1] by which inputs are normalised; default the network's."""
+    std: Channels | None = None
+    """Standard deviation of each channel by which inputs are normalised; default the network's."""
 
 
 class TrainRecipe(Record):
     """The training loop."""
 
     batch_size: Annotated[int, Field(ge=1)] = 32
-    """Images in one optimiser step."""
+    """Images in one pass through the network."""
+    accumulate: Annotated[int, Field(ge=1)] = 1
+    """Passes whose gradients make one optimiser step."""
     lr: Annotated[float, Field(gt=0)] = 2e-5
-    """Learning rate."""
+    """Learning rate, of the last layers where ``layer_decay`` is below 1."""
     optimizer: Optimizer = Optimizer.ADAMW
     weight_decay: Annotated[float, Field(ge=0)] = 1e-5
+    schedule: Schedule = Schedule.CONSTANT
+    warmup_epochs: Annotated[float, Field(ge=0)] = 0.0
+    """Epochs, or a part of one, in which the learning rate rises linearly from near zero."""
+    layer_decay: Annotated[float, Field(gt=0, le=1)] = 1.0
+    """Factor on the learning rate for each step from the head down to the input."""
+    freeze_epochs: Annotated[int, Field(ge=0)] = 0
+    """First epochs in which only the new head learns."""
+    label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    """Share of the target that is spread over both labels; training loss only."""
+    class_weights: bool = False
+    """Weigh labels by their rarity in training, so that both count the same."""
+    clip_norm: Annotated[float, Field(gt=0)] | None = None
+    """Largest norm of the gradient; default unlimited."""
+    ema_decay: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    """Decay of the moving average of the weights that is validated and kept; 0 keeps the
+    weights themselves."""
+    precision: Precision = Precision.FP32
     max_epochs: Annotated[int, Field(ge=1)] = 50
     patience: Annotated[int, Field(ge=1)] = 3
     """Epochs without a lower validation loss after which training stops."""
-    seed: int = 42
+    seed: Annotated[int, Field(ge=0, lt=2**32)] = 42
     policy: Policy = Policy.BALANCED
     """How the card's threshold is chosen on validation."""
 
 
 class AugmentRecipe(Record):
-    """Changes made to training images only, alike for both classes."""
+    """Changes made to training images only, alike for both classes, in this order.
 
-    horizontal_flip: Annotated[float, Field(ge=0, le=1)] = 0.5
+    Each is drawn anew for each image and epoch from the seed.
+    """
+
+    crop: Probability = 0.0
+    """Probability of cutting out a part and scaling it back to full size."""
+    crop_min_area: Annotated[float, Field(gt=0, le=1)] = 0.5
+    """Smallest part of the area that is cut out."""
+    horizontal_flip: Probability = 0.5
     """Probability of mirroring left and right."""
+    resize: Probability = 0.0
+    """Probability of scaling down and back up, each with a random interpolation."""
+    resize_min_scale: Annotated[float, Field(gt=0, le=1)] = 0.5
+    """Smallest scale that is gone down to."""
+    blur: Probability = 0.0
+    """Probability of a Gaussian blur."""
+    blur_max_sigma_px: Annotated[float, Field(gt=0)] = 1.5
+    """Largest standard deviation of the blur in pixels."""
+    noise: Probability = 0.0
+    """Probability of adding Gaussian noise."""
+    noise_max_sigma: Annotated[float, Field(gt=0)] = 8.0
+    """Largest standard deviation of the noise, of 255 levels."""
+    reencode: Probability = 0.0
+    """Probability of writing and reading again as JPEG or WebP."""
+    reencode_quality: tuple[
+        Annotated[int, Field(ge=1, le=100)], Annotated[int, Field(ge=1, le=100)]
+    ] = (30, 100)
+    """Lowest and highest quality."""
+
+    @model_validator(mode="after")
+    def _check_quality(self) -> Self:
+        low, high = self.reencode_quality
+        if low > high:
+            raise ValueError(f"reencode_quality goes from {low} down to {high}: swap them")
+        return self
 
 
 class Recipe(Record):
@@ -80,3 +163,106 @@ class PrepareOptions(Record):
     test: Annotated[float, Field(gt=0, lt=1)] = 0.2
     """Share that becomes test where the split is drawn."""
     seed: int = 42
+
+
+def recipe_names() -> tuple[str, ...]:
+    """Return the recipes that fauxto ships, such as ``lite`` and ``report/resnet18``, sorted."""
+    return tuple(sorted(_walk(_shipped(), "")))
+
+
+def load_recipe(name_or_path: str, overrides: Sequence[str] = ()) -> Recipe:
+    """Read a recipe.
+
+    Args:
+        name_or_path: one of ``recipe_names()``, or a file ending in ``.toml``.
+        overrides: such as ``train.lr=1e-4``; the value is written as in TOML, and text may
+            leave out its quotes.
+
+    Raises:
+        RecipeError: there is no such recipe, or a key or value is not valid.
+    """
+    text = _read(name_or_path)
+    try:
+        document = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise RecipeError(f"{name_or_path} is not valid TOML: {error}") from error
+    for override in overrides:
+        _override(document, override)
+    try:
+        return Recipe.model_validate(document)
+    except ValidationError as error:
+        problems = "; ".join(_explain(problem) for problem in error.errors())
+        raise RecipeError(f"recipe {name_or_path}: {problems}") from error
+
+
+def recipe_to_toml(recipe: Recipe) -> str:
+    """Return every setting of a recipe as TOML that ``load_recipe`` reads back to an equal one."""
+    return tomli_w.dumps(recipe.model_dump(mode="json", by_alias=True, exclude_none=True))
+
+
+def _shipped() -> Traversable:
+    return resources.files("fauxto") / "recipes"
+
+
+def _walk(folder: Traversable, prefix: str) -> Iterator[str]:
+    for entry in folder.iterdir():
+        if entry.is_dir():
+            yield from _walk(entry, f"{prefix}{entry.name}/")
+        elif entry.name.endswith(".toml"):
+            yield f"{prefix}{entry.name.removesuffix('.toml')}"
+
+
+def _read(name_or_path: str) -> str:
+    if name_or_path in recipe_names():
+        return (_shipped() / f"{name_or_path}.toml").read_text("utf-8")
+    if not name_or_path.endswith(".toml"):
+        known = ", ".join(recipe_names())
+        raise RecipeError(
+            f"there is no recipe {name_or_path!r}: choose one of {known}, or name a .toml file"
+        )
+    try:
+        return Path(name_or_path).read_text("utf-8")
+    except OSError as error:
+        raise RecipeError(f"cannot read the recipe {name_or_path}: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise RecipeError(f"the recipe {name_or_path} is not UTF-8 text: {error}") from error
+
+
+def _override(document: dict[str, Any], override: str) -> None:
+    key, equals, text = override.partition("=")
+    *sections, name = key.strip().split(".")
+    if not equals or not name:
+        raise RecipeError(f"--set {override}: write it as section.key=value, like train.lr=1e-4")
+    try:
+        value = tomllib.loads(f"value = {text.strip()}")["value"]
+    except tomllib.TOMLDecodeError:
+        value = text.strip()
+    table = document
+    for section in sections:
+        table = table.setdefault(section, {})
+        if not isinstance(table, dict):
+            raise RecipeError(f"--set {override}: {section} is a value, not a section")
+    table[name] = value
+
+
+def _explain(problem: Mapping[str, Any]) -> str:
+    """Return one validation problem as its key's path and what to do."""
+    path = [str(part) for part in problem["loc"]]
+    name = ".".join(path)
+    if problem["type"] == "extra_forbidden":
+        return f"{name} is not a setting; {_valid_keys(path[:-1])}"
+    if problem["type"] == "missing":
+        return f"{name} is missing"
+    return f"{name} = {problem['input']!r}: {problem['msg'].removeprefix('Value error, ')}"
+
+
+def _valid_keys(path: Sequence[str]) -> str:
+    record: type[BaseModel] = Recipe
+    for part in path:
+        annotation = record.model_fields[part].annotation
+        if not (isinstance(annotation, type) and issubclass(annotation, BaseModel)):
+            break
+        record = annotation
+    names = [field.alias or name for name, field in record.model_fields.items()]
+    where = f"[{'.'.join(path)}]" if path else "a recipe"
+    return f"{where} has {', '.join(names)}"
