@@ -128,6 +128,13 @@ def test_maker_and_model_are_joined(photo, encode):
     assert (nothing.camera, nothing.software, nothing.has_exif) == (None, None, False)
 
 
+def test_comfyui_writes_its_graph_where_cameras_write_their_names(photo, encode):
+    exif = Image.Exif()
+    exif[271], exif[270] = 'Prompt:{"6": {"inputs": {}}}', 'Workflow:{"nodes": []}'
+    found = origin(encode(photo, "WEBP", exif=exif))
+    assert (found.camera, found.generator_hint) == (None, "ComfyUI prompt (EXIF)")
+
+
 @pytest.mark.parametrize("codec", ["utf-16-be", "utf-16-le"])
 def test_parameters_in_the_exif_comment(photo, codec):
     exif = Image.Exif()

@@ -13,6 +13,7 @@ from PIL import Image, ImageFile, JpegImagePlugin, PngImagePlugin, TiffImagePlug
 
 from fauxto.imaging.decode import DECODER_ERRORS
 
+_DESCRIPTION: Final = 270
 _MAKE: Final = 271
 _MODEL: Final = 272
 _SOFTWARE: Final = 305
@@ -72,7 +73,7 @@ def read_origin(image: ImageFile.ImageFile, content: bytes) -> Origin:
         software = _clean(match.group(1).decode("utf-8", "replace"))
     return Origin(
         has_exif=_has_exif(image),
-        camera=_join_camera(_clean(exif.get(_MAKE)), _clean(exif.get(_MODEL))),
+        camera=None if _holds_graph(exif) else _join_camera(exif),
         software=software,
         has_c2pa=has_c2pa(image, content),
         generator_hint=_find_generator(texts, software, xmp, exif),
@@ -109,7 +110,17 @@ def _clean(value: object) -> str | None:
     return " ".join(printable.split())[:_MAX_TEXT] or None
 
 
-def _join_camera(make: str | None, model: str | None) -> str | None:
+def _holds_graph(exif: Mapping[int, object]) -> bool:
+    """Return whether ComfyUI wrote its graph where cameras write their names, as in WebP files."""
+    values = (exif.get(tag) for tag in (_DESCRIPTION, _MAKE, _MODEL))
+    return any(
+        isinstance(value, str) and value.lower().startswith(("prompt:{", "workflow:{"))
+        for value in values
+    )
+
+
+def _join_camera(exif: Mapping[int, object]) -> str | None:
+    make, model = _clean(exif.get(_MAKE)), _clean(exif.get(_MODEL))
     if make and model and model.lower().startswith(make.split()[0].lower()):
         return model
     return " ".join(filter(None, (make, model))) or None
@@ -125,6 +136,8 @@ def _find_generator(
         return f"{match.group(1).decode()} (XMP digital source type)"
     if software and any(name in software.lower() for name in _GENERATORS):
         return f"{software} (software)"
+    if _holds_graph(exif):
+        return "ComfyUI prompt (EXIF)"
     comment = _decode_comment(exif.get(_USER_COMMENT))
     if "Steps: " in comment and "Sampler: " in comment:
         return "Stable Diffusion parameters (EXIF comment)"
