@@ -1,5 +1,6 @@
 import json
 import re
+import sys
 
 import polars as pl
 import pytest
@@ -12,7 +13,7 @@ from fauxto.data.table import PREDICTION_SCHEMA
 from fauxto.evaluate import run as run_module
 from fauxto.evaluate.disturbances import DISTURBANCES, STRENGTHS
 from fauxto.evaluate.robustness import sample_rows
-from fauxto.evaluate.run import evaluate, evaluate_predictions
+from fauxto.evaluate.run import evaluate, evaluate_detector, evaluate_predictions
 
 
 @pytest.fixture(autouse=True)
@@ -21,6 +22,18 @@ def opened(monkeypatch, scorer):
     calls = []
     monkeypatch.setattr(run_module, "open_scorer", lambda *args: calls.append(args) or scorer)
     return calls
+
+
+@pytest.fixture(autouse=True)
+def undrawn(request, monkeypatch):
+    """Leave out the page, the slow part, where a test is not about it."""
+    if "drawn" not in request.fixturenames:
+        monkeypatch.setattr(run_module, "write_evaluation_page", lambda *_: None)
+
+
+@pytest.fixture
+def drawn():
+    """Ask for the page."""
 
 
 def test_a_split_is_scored_measured_and_shown(run, dataset):
@@ -43,7 +56,7 @@ def test_a_split_is_scored_measured_and_shown(run, dataset):
     assert document["threshold"] == 0.55
 
 
-def test_the_page_shows_mistakes_that_open_and_the_broken_image(run, dataset):
+def test_the_page_shows_mistakes_that_open_and_the_broken_image(run, dataset, drawn):
     page = (evaluate(run, data=dataset).folder / "index.html").read_text("utf-8")
     assert page.count("data:image/jpeg;base64,") >= 2
     link = re.search(r'href="([^"]+02%20%C3%A9%27x\.png)"', page).group(1)
@@ -61,7 +74,7 @@ def test_the_same_evaluation_again_is_reused_and_scores_nothing(run, dataset, op
     assert len(opened) == 1
 
 
-def test_equal_runs_write_equal_bytes(run, dataset):
+def test_equal_runs_write_equal_bytes(run, dataset, drawn):
     names = ("metrics.json", "predictions.parquet", "index.html")
     folder = evaluate(run, data=dataset).folder
     before = [(folder / name).read_bytes() for name in names]
@@ -69,7 +82,7 @@ def test_equal_runs_write_equal_bytes(run, dataset):
     assert [(folder / name).read_bytes() for name in names] == before
 
 
-def test_an_interrupted_evaluation_ends_with_the_same_result(run, dataset, monkeypatch):
+def test_an_interrupted_evaluation_ends_with_the_same_result(run, dataset, monkeypatch, drawn):
     whole = evaluate(run, data=dataset, name="whole")
     with monkeypatch.context() as patch:
         patch.setattr(run_module, "write_evaluation_page", lambda *_: 1 / 0)
@@ -158,7 +171,7 @@ def test_a_model_card_is_written_beside_the_run_from_all_evaluations(run, datase
     assert "1 of 5 fakes were called real, 1 of 6 reals were called fake" in text
 
 
-def test_foreign_scores_are_measured_without_a_run(tmp_path):
+def test_foreign_scores_are_measured_without_a_run(tmp_path, drawn):
     table = tmp_path / "detector.csv"
     table.write_text(
         "path,label,score,style\n"
@@ -178,3 +191,64 @@ def test_foreign_scores_are_measured_without_a_run(tmp_path):
 def test_a_threshold_outside_the_scores_range_is_refused(tmp_path):
     with pytest.raises(RecipeError, match=r"threshold 1\.5 is not in"):
         evaluate_predictions(tmp_path / "x.csv", out=tmp_path / "out", threshold=1.5)
+
+
+DETECTOR = """
+def by_name(path):
+    if path.name.startswith("04"):
+        raise RuntimeError("no memory")
+    return 7 if path.name.startswith("06") else 0.9 if path.parent.name == "fake" else 0.1
+
+constant = 3
+"""
+
+
+@pytest.fixture
+def module(tmp_path, monkeypatch):
+    (tmp_path / "my_detector.py").write_text(DETECTOR)
+    monkeypatch.syspath_prepend(tmp_path)
+    yield "my_detector"
+    sys.modules.pop("my_detector", None)
+
+
+def test_any_function_is_evaluated_and_its_failures_are_rows(module, images, tmp_path):
+    result = evaluate_detector(
+        f"{module}:by_name", data=tmp_path / "dataset", out=tmp_path / "out", split=Split.TEST
+    )
+    assert (result.metrics.n, result.metrics.n_errors, result.metrics.accuracy) == (10, 2, 1.0)
+    assert (result.metrics.run, result.metrics.split) == ("my_detector:by_name", "test")
+    errors = pl.read_parquet(tmp_path / "out/predictions.parquet")["error"].drop_nulls().to_list()
+    assert errors == [
+        "RuntimeError: no memory",
+        "the detector returned 7.0, not a number from 0 to 1",
+    ]
+    again = evaluate_detector(
+        f"{module}:by_name", data=tmp_path / "dataset", out=tmp_path / "out", split=Split.TEST
+    )
+    assert again.reused
+
+
+@pytest.mark.parametrize(
+    ("reference", "message"),
+    [
+        ("my_detector", "not of the form module:function"),
+        ("my_detector:missing", "has no function 'missing'"),
+        ("my_detector:constant", "has no function 'constant'"),
+        ("no_such_module_here:f", "cannot import 'no_such_module_here'"),
+    ],
+)
+def test_a_function_that_is_not_there_is_an_error_in_words(
+    module, images, tmp_path, reference, message
+):
+    with pytest.raises(RecipeError, match=message):
+        evaluate_detector(reference, data=tmp_path / "dataset", out=tmp_path / "out")
+
+
+def test_a_split_that_the_images_do_not_have_is_refused(module, images, tmp_path):
+    with pytest.raises(DataError, match="no images in split 'val'"):
+        evaluate_detector(
+            f"{module}:by_name",
+            data=tmp_path / "dataset",
+            out=tmp_path / "out",
+            split=Split.VAL,
+        )

@@ -15,6 +15,7 @@ from fauxto.metrics.confusion import count_confusion
 from fauxto.metrics.intervals import (
     RESAMPLES,
     WeightedMetrics,
+    count_fewest_groups,
     draw_weights,
     number_groups,
     percentile_interval,
@@ -41,6 +42,12 @@ class _Samples:
     roc_auc: Float[np.ndarray, " b"]
 
 
+@dataclass(frozen=True)
+class _Resampled:
+    of_model: Mapping[str, _Samples]
+    n_groups: int  # of the class with fewer
+
+
 def judge_pairs(entries: Sequence[Entry], *, seed: int = 42) -> tuple[Pair, ...]:
     """Compare every two models on the images that all of them were evaluated on.
 
@@ -65,7 +72,7 @@ def judge_pairs(entries: Sequence[Entry], *, seed: int = 42) -> tuple[Pair, ...]
     )
 
 
-def _resample(entries: Sequence[Entry], seed: int) -> Mapping[str, _Samples]:
+def _resample(entries: Sequence[Entry], seed: int) -> _Resampled:
     """Evaluate all models on the same resamples of groups."""
     first = entries[0]
     groups = first.scored["group"].to_list() if "group" in first.scored.columns else None
@@ -80,26 +87,28 @@ def _resample(entries: Sequence[Entry], seed: int) -> Mapping[str, _Samples]:
         for name, weighted in metrics.items():
             values = weighted.compute(weights)
             blocks[name].append(_Samples(values["accuracy"], values["roc_auc"]))
-    return {
+    joined = {
         name: _Samples(
             np.concatenate([block.accuracy for block in parts]),
             np.concatenate([block.roc_auc for block in parts]),
         )
         for name, parts in blocks.items()
     }
+    return _Resampled(joined, count_fewest_groups(first.labels, numbers))
 
 
 def _judge_pair(
     couple: tuple[Entry, Entry],
-    samples: Mapping[str, _Samples],
+    samples: _Resampled,
     accuracy: tuple[McNemar, float],
     area: tuple[AucDifference | None, float | None],
 ) -> Pair:
     first, second = couple
     test, adjusted = accuracy
     auc, auc_adjusted = area
-    one, two = samples[first.name], samples[second.name]
-    interval = percentile_interval(one.accuracy - two.accuracy)
+    one, two = samples.of_model[first.name], samples.of_model[second.name]
+    interval = percentile_interval(one.accuracy - two.accuracy, samples.n_groups)
+    area_interval = percentile_interval(one.roc_auc - two.roc_auc, samples.n_groups)
     n = len(first.scored)
     needed = images_needed(test.only_first, test.only_second, n)
     differ = adjusted < LEVEL and interval is not None and not interval[0] <= 0 <= interval[1]
@@ -116,7 +125,7 @@ def _judge_pair(
         p_mcnemar_holm=adjusted,
         more_images=more,
         auc_difference=auc.difference if auc else None,
-        auc_difference_interval=percentile_interval(one.roc_auc - two.roc_auc) if auc else None,
+        auc_difference_interval=area_interval if auc else None,
         p_delong=auc.p_value if auc else None,
         p_delong_holm=auc_adjusted,
         agreement=float(np.mean(first.called_fake == second.called_fake)),

@@ -76,18 +76,31 @@ def read_foreign(table: Path, threshold: float) -> pl.DataFrame:
     Raises:
         DataError: not such a table.
     """
-    frame = _read(table)
+    return complete_foreign(_read(table), threshold, where=str(table))
+
+
+def complete_foreign(frame: pl.DataFrame, threshold: float, *, where: str) -> pl.DataFrame:
+    """Return scores as predictions, sorted by path; see ``read_foreign``.
+
+    Args:
+        frame: with at least the columns ``path``, ``label`` and ``score``.
+        threshold: score at or above which the verdict is fake.
+        where: what the frame was read from, for messages.
+
+    Raises:
+        DataError: a column is missing, or a row cannot be understood.
+    """
     missing = [name for name in ("path", "label", "score") if name not in frame.columns]
     if missing:
         raise DataError(
-            f"{table} has no column {', '.join(missing)} (found: {', '.join(frame.columns)}): "
+            f"{where} has no column {', '.join(missing)} (found: {', '.join(frame.columns)}): "
             "a table of scores needs path,label,score"
         )
     frame = frame.with_columns(
         pl.col("path").cast(pl.String),
         pl.col("label").cast(pl.String).str.strip_chars().str.to_lowercase(),
     )
-    _check_rows(table, frame)
+    _check_rows(where, frame)
     for name, kind in {**PREDICTION_SCHEMA, "group": pl.String()}.items():
         column = (
             pl.col(name).cast(kind) if name in frame.columns else pl.lit(None, kind).alias(name)
@@ -117,26 +130,26 @@ def _read(table: Path) -> pl.DataFrame:
     raise DataError(f"{table} is neither .csv nor .parquet")
 
 
-def _check_rows(table: Path, frame: pl.DataFrame) -> None:
+def _check_rows(where: str, frame: pl.DataFrame) -> None:
     if frame.is_empty():
-        raise DataError(f"{table} has no rows")
+        raise DataError(f"{where} has no rows")
     if not (frame["score"].dtype.is_numeric() or frame["score"].is_null().all()):
-        raise DataError(f"{table}: the column score holds something that is not a number")
+        raise DataError(f"{where}: the column score holds something that is not a number")
     outside = frame.filter(~pl.col("score").cast(pl.Float64).is_between(0, 1))
     if len(outside):
         raise DataError(
-            f"{table}: {len(outside)} scores lie outside 0 to 1, first {outside['score'][0]} for "
+            f"{where}: {len(outside)} scores lie outside 0 to 1, first {outside['score'][0]} for "
             f"{outside['path'][0]}: give the probability of fake"
         )
     unknown = frame.filter(~pl.col("label").is_in(list(_FOREIGN_LABELS)).fill_null(value=False))
     if len(unknown):
         raise DataError(
-            f"{table}: label {unknown['label'][0]!r} of {unknown['path'][0]} is unknown; "
+            f"{where}: label {unknown['label'][0]!r} of {unknown['path'][0]} is unknown; "
             f"known are {', '.join(_FOREIGN_LABELS)}"
         )
     repeated = frame.filter(pl.col("path").is_duplicated())
     if len(repeated):
-        raise DataError(f"{table} names {repeated['path'][0]} more than once")
+        raise DataError(f"{where} names {repeated['path'][0]} more than once")
 
 
 def label_numbers(frame: pl.DataFrame) -> Int[np.ndarray, " n"]:

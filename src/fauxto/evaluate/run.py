@@ -16,6 +16,7 @@ from fauxto.core.artifacts import (
     FolderState,
     claim_folder,
     file_digest,
+    fingerprint,
     finish_folder,
     read_card,
     read_json,
@@ -27,18 +28,20 @@ from fauxto.core.errors import DataError, RecipeError
 from fauxto.core.labels import Split
 from fauxto.core.progress import Progress, silent
 from fauxto.core.records import ModelCard
+from fauxto.data.layout import recognise
 from fauxto.data.prepared import PreparedDataset, open_dataset
 from fauxto.data.table import write_table
+from fauxto.evaluate.detector import find_detector, score_listing
 from fauxto.evaluate.measure import Subject, measure
 from fauxto.evaluate.model_card import MODEL_CARD, write_model_card
 from fauxto.evaluate.page import Setting, write_evaluation_page
-from fauxto.evaluate.predictions import build_predictions, read_foreign
+from fauxto.evaluate.predictions import build_predictions, complete_foreign, read_foreign
 from fauxto.evaluate.robustness import measure_robustness, sample_rows
 from fauxto.evaluate.scoring import score_images
 from fauxto.metrics.summary import Disturbance, Metrics, read_metrics
 from fauxto.models.scorer import open_scorer
 
-_FOREIGN_SPLIT: Final = "all"
+_ALL_SPLITS: Final = "all"
 
 logger = logging.getLogger(__name__)
 
@@ -51,6 +54,16 @@ class EvaluationResult:
     metrics: Metrics
     reused: bool
     """The folder already held this result."""
+
+
+@dataclass(frozen=True)
+class Foreign:
+    """Scores that fauxto did not make."""
+
+    name: str
+    origin: str
+    """Where they come from, for the page."""
+    threshold: float
 
 
 def evaluate(  # noqa: PLR0913 - the options of the command
@@ -161,26 +174,84 @@ def evaluate_predictions(
         RecipeError: the threshold is not in [0, 1].
         ArtifactError: ``out`` is in the way.
     """
-    if not 0 <= threshold <= 1:
-        raise RecipeError(f"threshold {threshold} is not in [0, 1]")
+    _check_threshold(threshold)
     predictions = read_foreign(table, threshold)
     arguments = {"table": file_digest(table), "threshold": float(threshold), "name": table.stem}
     claim = claim_folder(out, "evaluate", arguments, overwrite=overwrite)
     if claim.state == FolderState.DONE:
         return _read_result(out)
+    return _measure_foreign(
+        claim, predictions, Foreign(table.stem, table.name, threshold), table.parent
+    )
+
+
+def evaluate_detector(
+    detector: str,
+    *,
+    data: Path,
+    out: Path,
+    split: Split | None = None,
+    threshold: float = 0.5,
+    overwrite: bool = False,
+    progress: Progress = silent,
+) -> EvaluationResult:
+    """Score images with any Python function and measure the scores.
+
+    Args:
+        detector: ``module:function``; the function takes the path of an image and returns its
+            score in [0, 1], 1 is fake. An image on which it fails counts as an error.
+        data: folder or table of images, in any layout that ``fauxto audit`` takes.
+        out: folder to write.
+        split: only images of this split; None takes all.
+        threshold: score at or above which the verdict is fake.
+        overwrite: replace an earlier result in ``out``.
+        progress: told after each image.
+
+    Raises:
+        RecipeError: there is no such function, or the threshold is not in [0, 1].
+        DataError: the images cannot be understood, or the split has none.
+        ArtifactError: ``out`` is in the way.
+    """
+    _check_threshold(threshold)
+    function, listing = find_detector(detector), recognise(data)
+    files = [[f.path, f.label, f.split] for f in listing.files if split in (None, f.split)]
+    if not files:
+        raise DataError(f"{data} has no images in split '{split}'")
+    arguments = {"detector": detector, "files": files, "threshold": float(threshold)}
+    claim = claim_folder(
+        out, "evaluate", {"call": fingerprint("detector", arguments)}, overwrite=overwrite
+    )
+    if claim.state == FolderState.DONE:
+        return _read_result(out)
+    scores = score_listing(function, listing, split, progress)
+    predictions = complete_foreign(scores, threshold, where=detector)
+    return _measure_foreign(
+        claim, predictions, Foreign(detector, detector, threshold), listing.root
+    )
+
+
+def _measure_foreign(
+    claim: Claim, predictions: pl.DataFrame, foreign: Foreign, root: Path
+) -> EvaluationResult:
     splits = sorted({value for value in predictions["split"] if value is not None})
-    split = splits[0] if len(splits) == 1 else _FOREIGN_SPLIT
-    subject = Subject(table.stem, split, "unknown", float(threshold))
+    split = splits[0] if len(splits) == 1 else _ALL_SPLITS
+    metrics = measure(
+        predictions, Subject(foreign.name, split, "unknown", float(foreign.threshold))
+    )
     setting = Setting(
-        image_root=table.parent,
+        image_root=root,
         band=None,
         threshold_origin="It was given, not fitted.",
-        provenance=f"Scores of another detector, from {table.name}.",
+        provenance=f"Scores of another detector: {foreign.origin}.",
     )
-    metrics = measure(predictions, subject)
     _write(claim, predictions, metrics, setting)
     finish_folder(claim)
-    return EvaluationResult(out, metrics, reused=False)
+    return EvaluationResult(claim.folder, metrics, reused=False)
+
+
+def _check_threshold(threshold: float) -> None:
+    if not 0 <= threshold <= 1:
+        raise RecipeError(f"threshold {threshold} is not in [0, 1]")
 
 
 def _write(claim: Claim, predictions: pl.DataFrame, metrics: Metrics, setting: Setting) -> None:

@@ -11,6 +11,7 @@ from typing import Final
 
 import numpy as np
 from jaxtyping import Float, Int
+from scipy.special import ndtr, stdtrit
 
 from fauxto.metrics.calibration import equal_mass_bins
 
@@ -179,12 +180,34 @@ def _recall_within(
     return caught / np.where(fp[:, -1] > 0, tp[:, -1], np.nan)
 
 
-def percentile_interval(samples: Float[np.ndarray, " b"]) -> tuple[float, float] | None:
-    """Return the middle ``CONFIDENCE`` of resampled values, or None if they do not vary."""
+def count_fewest_groups(labels: Int[np.ndarray, " n"], groups: Int[np.ndarray, " n"]) -> int:
+    """Return the number of groups with rows of the class that has fewer of them; 0 never."""
+    counts = [len(np.unique(groups[labels == label])) for label in (0, 1)]
+    return min(count for count in counts if count)
+
+
+def percentile_interval(
+    samples: Float[np.ndarray, " b"], n_groups: int
+) -> tuple[float, float] | None:
+    """Return the middle of resampled values that holds the truth with ``CONFIDENCE``.
+
+    Args:
+        samples: resampled values; NaN where one is not defined.
+        n_groups: independent groups behind them. With few, plain percentiles are too narrow, so
+            more extreme ones are taken.
+
+    Returns:
+        Lower and upper end, or None if the values do not vary.
+
+    Source:
+        Hesterberg 2015, section 4.4 ("expanded percentile interval").
+    """
     defined = samples[~np.isnan(samples)]
     if not len(defined):
         return None
-    low, high = np.quantile(defined, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2])
+    n = max(n_groups, 2)
+    tail = float(ndtr(-math.sqrt(n / (n - 1)) * float(stdtrit(n - 1, (1 + CONFIDENCE) / 2))))
+    low, high = np.quantile(defined, [tail, 1 - tail])
     return (float(low), float(high)) if high - low > 1e-12 else None
 
 
@@ -199,9 +222,10 @@ def bootstrap_intervals(
 ) -> dict[str, tuple[float, float]]:
     """Return an interval for every metric that resampling can say something about.
 
-    Percentile intervals; for the calibration error the reflected ("basic") one, since resampling
-    adds error to an error. Where no resample differs (no mistake was seen), a proportion has the
-    Wilson interval of its number of groups instead, and other metrics have none.
+    Expanded percentile intervals; for the calibration error the reflected ("basic") one, since
+    resampling adds error to an error. Where no resample differs (no mistake was seen), a
+    proportion has the Wilson interval of its number of groups instead, and other metrics have
+    none.
 
     Args:
         labels: 0 real, 1 fake.
@@ -228,9 +252,10 @@ def bootstrap_intervals(
         for weights in draw_weights(labels, groups, resamples, np.random.default_rng(seed))
     ]
     independent = _count_independent(labels, scores >= threshold, groups)
+    fewest = count_fewest_groups(labels, groups)
     intervals = {}
     for name, exact in value.items():
-        found = percentile_interval(np.concatenate([block[name] for block in blocks]))
+        found = percentile_interval(np.concatenate([block[name] for block in blocks]), fewest)
         if found is None and independent.get(name):
             found = wilson_interval(float(exact[0]), independent[name])
         if found is not None and name == "ece":
