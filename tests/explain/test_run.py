@@ -189,7 +189,9 @@ def test_same_arguments_give_the_same_bytes_also_after_a_kill(runs, data, monkey
             run(runs[:1], data=data)
     first = run(runs[:1], data=data)
     files = {path.name: path.read_bytes() for path in first.folder.iterdir()}
-    assert run(runs[:1], data=data).reused
+    reused = run(runs[:1], data=data)
+    assert reused.reused
+    assert reused.pictures == first.pictures == 6
     again = run(runs[:1], data=data, overwrite=True)
     assert not again.reused
     assert {path.name: path.read_bytes() for path in again.folder.iterdir()} == files

@@ -12,8 +12,11 @@ from fauxto.explain.layout import Layout
 from fauxto.explain.maps import rescale
 from fauxto.explain.target import log_odds
 
-SQUARES_ACROSS: Final = 7
-"""Squares along the shorter side; neighbours overlap by half."""
+STEPS_ACROSS: Final = 8
+"""Places of the square along the shorter side."""
+
+SQUARE: Final = 0.2
+"""Side of the square as a share of the shorter side; neighbours overlap a little."""
 
 IMAGES_AT_ONCE: Final = 64
 """Covered images in one forward pass."""
@@ -36,8 +39,9 @@ def explain_by_occlusion(
     Source:
         Zeiler and Fergus 2014, section 4.2; captum's ``Occlusion``.
     """
-    side = max(2, min(inputs.shape[-2:]) // SQUARES_ACROSS)
-    stride = side // 2
+    short = min(inputs.shape[-2:])
+    stride = max(1, short // STEPS_ACROSS)
+    side = max(stride, round(SQUARE * short))
 
     def asked(images: Tensor, sides: Tensor) -> Tensor:
         return sides * log_odds(module, images)

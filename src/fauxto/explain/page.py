@@ -11,7 +11,7 @@ from fauxto.core.artifacts import PAGE, REGIONS
 from fauxto.explain.findings import Findings
 from fauxto.explain.methods import METHODS
 from fauxto.explain.pictures import SIDE_BY_SIDE, Case
-from fauxto.explain.study import OUTCOMES, STEADY_IMAGES
+from fauxto.explain.study import OUTCOMES, SLOW_IMAGES, STEADY_IMAGES
 from fauxto.explain.summary import MEASURE_WORDS
 from fauxto.explain.target import Target
 from fauxto.explain.trust import Trust
@@ -87,6 +87,7 @@ def write_explain_page(
             for row in summary["methods"]
         ],
         steady_images=STEADY_IMAGES,
+        slow_images=SLOW_IMAGES,
         differing=sum(row["p"] < SIGNIFICANT for row in summary["differences"]),
         differences=[
             row | {"title": METHODS[row["method"]].title, "words": MEASURE_WORDS[row["measure"]]}

@@ -123,8 +123,8 @@ def explain(  # noqa: PLR0913 - the verb's options
     }
     claim = claim_folder(folder, "explain", arguments, overwrite=overwrite)
     if claim.state is FolderState.DONE:
-        pictures = plan.named or min(sample, len(plan.items))
-        return ExplanationResult(folder, pictures, reused=True)
+        stored = read_json(folder / FAITHFULNESS)
+        return ExplanationResult(folder, len(stored["pictures"]), reused=True)
     choices = [Choice(index, "") for index in range(plan.named)]
     if not choices:
         choices = _choose(plan.items, subjects, sample, workers, progress)

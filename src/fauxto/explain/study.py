@@ -1,6 +1,6 @@
 """One pass over the images: maps of every method, where they lie, and how steady they are."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from itertools import combinations
 from typing import Final
@@ -12,7 +12,7 @@ from fauxto.core.progress import Progress
 from fauxto.explain.items import Item
 from fauxto.explain.maps import rank_agreement
 from fauxto.explain.measures import measure_region
-from fauxto.explain.methods import explain_sides
+from fauxto.explain.methods import METHODS, explain_sides
 from fauxto.explain.subject import Judgement, Seen, Subject, judge, reencode, see_items, to_rgb
 from fauxto.explain.target import Target
 from fauxto.imaging.preprocess import to_input
@@ -22,6 +22,12 @@ BATCH_SIZE: Final = 16
 
 STEADY_IMAGES: Final = 32
 """First images whose maps are also taken mirrored and after re-encoding."""
+
+SLOW_IMAGES: Final = 24
+"""First images that slow methods explain, beside those that become pictures."""
+
+STEADY_SLOW: Final = 8
+"""As ``STEADY_IMAGES``, for slow methods."""
 
 OUTCOMES: Final = ("tp", "fn", "fp", "tn")
 """Fakes found and missed, reals called fake and real."""
@@ -108,57 +114,69 @@ def _study_batch(
     keep: Collection[int],
     target: Target,
 ) -> None:
-    preprocess = subject.card.preprocess
     odds = subject.odds(seen.inputs)
     directions = subject.directions(odds, target)
-    pictures = [to_rgb(one, preprocess) for one in seen.inputs]
-    maps = {}
+    pictures = [to_rgb(one, subject.card.preprocess) for one in seen.inputs]
+    maps: dict[str, dict[int, Float[np.ndarray, "h w"]]] = {}
     for method in subject.methods:
-        maps[method] = _explain(subject, seen.inputs, method, directions)
-        steady: list[dict[str, float]] = [{} for _ in seen.indices]
-        if seen.indices[0] < STEADY_IMAGES:
-            steady = _measure_steadiness(
-                subject, seen.inputs, pictures, method, maps[method], directions
-            )
-        for place, index in enumerate(seen.indices):
-            item, heat = items[index], maps[method][place]
+        places = _choose_places(seen.indices, method, keep)
+        heats = _explain(subject, seen.inputs[places], method, directions[places])
+        maps[method] = {seen.indices[place]: heats[n] for n, place in enumerate(places)}
+        steady = _measure_steadiness(subject, seen, pictures, method, maps[method], directions)
+        for place in places:
+            index = seen.indices[place]
+            item, heat = items[index], maps[method][index]
             judgement = judge(subject, float(odds[place]), item.label)
             side = "fake" if directions[place] > 0 else "real"
             row = _row(subject, item, method, judgement=judgement, side=side)
             region = measure_region(heat, pictures[place])
             if region is not None:
-                row |= asdict(region) | steady[place]
+                row |= asdict(region) | steady.get(index, {})
             study.rows.append(row | {"blank": region is None})
             _add_mean(study, method, judgement.outcome, heat)
             if index in keep:
                 study.kept[index, method] = KeptMap(heat, pictures[place], judgement, side)
     for first, second in combinations(subject.methods, 2):
         study.agreements.setdefault((first, second), []).extend(
-            rank_agreement(one, other) for one, other in zip(maps[first], maps[second], strict=True)
+            rank_agreement(maps[first][index], maps[second][index])
+            for index in seen.indices
+            if index in maps[first] and index in maps[second]
         )
+
+
+def _choose_places(indices: Sequence[int], method: str, keep: Collection[int]) -> list[int]:
+    """Return the places in a batch that a method explains: all, or few where it is slow."""
+    if not METHODS[method].slow:
+        return list(range(len(indices)))
+    return [n for n, index in enumerate(indices) if index < SLOW_IMAGES or index in keep]
 
 
 def _measure_steadiness(
     subject: Subject,
-    inputs: Float32[np.ndarray, "n 3 h w"],
+    seen: Seen,
     pictures: Sequence[UInt8[np.ndarray, "h w 3"]],
     method: str,
-    maps: Float[np.ndarray, "n h w"],
+    maps: Mapping[int, Float[np.ndarray, "h w"]],
     directions: Float[np.ndarray, " n"],
-) -> list[dict[str, float]]:
-    """Return how alike each map stays when its image is mirrored, and mildly re-encoded."""
-    mirrored = np.ascontiguousarray(inputs[..., ::-1])
-    turned = _explain(subject, mirrored, method, directions)[..., ::-1]
+) -> dict[int, dict[str, float]]:
+    """Return how alike the first items' maps stay, mirrored and mildly re-encoded, by item."""
+    limit = STEADY_SLOW if METHODS[method].slow else STEADY_IMAGES
+    places = [n for n, index in enumerate(seen.indices) if index < limit]
+    if not places:
+        return {}
+    mirrored = np.ascontiguousarray(seen.inputs[places][..., ::-1])
+    turned = _explain(subject, mirrored, method, directions[places])[..., ::-1]
     preprocess = subject.card.preprocess
-    recoded = np.stack([to_input(reencode(rgb), preprocess) for rgb in pictures])
-    coded = _explain(subject, recoded, method, directions)
-    return [
-        {
-            "flip_agreement": rank_agreement(heat, back),
-            "reencode_agreement": rank_agreement(heat, after),
+    recoded = np.stack([to_input(reencode(pictures[place]), preprocess) for place in places])
+    coded = _explain(subject, recoded, method, directions[places])
+    steady = {}
+    for n, place in enumerate(places):
+        index = seen.indices[place]
+        steady[index] = {
+            "flip_agreement": rank_agreement(maps[index], turned[n]),
+            "reencode_agreement": rank_agreement(maps[index], coded[n]),
         }
-        for heat, back, after in zip(maps, turned, coded, strict=True)
-    ]
+    return steady
 
 
 def _explain(
@@ -167,6 +185,8 @@ def _explain(
     method: str,
     directions: Float[np.ndarray, " n"],
 ) -> Float[np.ndarray, "n h w"]:
+    if not len(inputs):
+        return np.empty((0, *inputs.shape[2:]), np.float32)
     return explain_sides(subject.module, subject.place(inputs), subject.layout, method, directions)
 
 

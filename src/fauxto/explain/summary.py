@@ -59,6 +59,7 @@ def describe_trust(findings: Findings, regions: pl.DataFrame) -> dict[str, Any]:
         methods.append(entry)
     return {
         "target": findings.target,
+        "pictures": [findings.items[choice.index].shown for choice in findings.choices],
         "methods": methods,
         "agreement": _agreements(findings),
         "differences": _differences(findings, regions),
