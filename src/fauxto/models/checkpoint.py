@@ -1,0 +1,84 @@
+"""A trained network in its run folder: weights, card and recipe, saved and opened together."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import safetensors.torch
+from pydantic import ValidationError
+from torch import Tensor, nn
+
+from fauxto.core.artifacts import (
+    CARD,
+    RECIPE,
+    WEIGHTS,
+    atomic_path,
+    read_json,
+    require_finished,
+)
+from fauxto.core.errors import ArtifactError, WeightsError
+from fauxto.core.recipe import Recipe, load_recipe
+from fauxto.core.records import ModelCard
+from fauxto.models.build import build_network, choose_device, find_spec
+from fauxto.models.specs import ModelSpec
+from fauxto.models.weights import read_state
+
+
+@dataclass(frozen=True)
+class LoadedRun:
+    """A run folder, opened.
+
+    Attributes:
+        module: the network in evaluation mode, on its device.
+        card: what it is and how to use it.
+        spec: facts of the architecture.
+        recipe: how it was trained.
+    """
+
+    module: nn.Module
+    card: ModelCard
+    spec: ModelSpec
+    recipe: Recipe
+
+
+def save_weights(run: Path, state: dict[str, Tensor]) -> None:
+    """Write a state dict as ``weights.safetensors``, under the network's own names."""
+    contiguous = {name: tensor.detach().cpu().contiguous() for name, tensor in state.items()}
+    with atomic_path(run / WEIGHTS) as temporary:
+        safetensors.torch.save_file(contiguous, temporary, metadata={"format": "pt"})
+
+
+def read_card(run: Path) -> ModelCard:
+    """Return a run's card.
+
+    Raises:
+        ArtifactError: it is missing, damaged, or from a newer version.
+    """
+    document = read_json(run / CARD)
+    try:
+        return ModelCard.model_validate(document)
+    except ValidationError as error:
+        raise ArtifactError(f"{run / CARD} is not a model card: {error}") from error
+
+
+def load_run(run: Path, device: str = "cpu") -> LoadedRun:
+    """Open a finished run folder.
+
+    Args:
+        run: folder written by ``fauxto train``.
+        device: where to put the network; ``auto`` takes a GPU if there is one.
+
+    Raises:
+        ArtifactError: it is no finished run, or is damaged.
+        RecipeError: the device cannot be used.
+    """
+    require_finished(run, "train")
+    card = read_card(run)
+    spec = find_spec(card.architecture)
+    module = build_network(spec, size_px=card.preprocess.size_px)
+    try:
+        module.load_state_dict(read_state(run / WEIGHTS))
+    except (WeightsError, RuntimeError) as error:
+        reason = str(error).splitlines()[0]
+        raise ArtifactError(f"{run / WEIGHTS} is damaged: {reason}") from error
+    module.eval().to(choose_device(device))
+    return LoadedRun(module, card, spec, load_recipe(str(run / RECIPE)))

@@ -1,0 +1,52 @@
+"""What turns network inputs into logits, whatever it is made of."""
+
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+from jaxtyping import Float32
+
+from fauxto.core.artifacts import CARD
+from fauxto.core.errors import ArtifactError, MissingExtra
+from fauxto.core.records import ModelCard
+from fauxto.models.onnx_scorer import OnnxScorer
+
+
+class Scorer(Protocol):
+    """A model with its card.
+
+    Attributes:
+        card: preprocessing, temperature, thresholds and origin.
+        name: the card's name.
+    """
+
+    card: ModelCard
+    name: str
+
+    def logits(self, inputs: Float32[np.ndarray, "n 3 h w"]) -> Float32[np.ndarray, "n 2"]:
+        """Return the two logits of each image, in the order real, fake."""
+        ...
+
+
+def open_scorer(model: Path, device: str = "cpu") -> Scorer:
+    """Open an ONNX file or, where torch is installed, a run folder.
+
+    Args:
+        model: ``.onnx`` file written by ``fauxto export``, or folder written by ``fauxto train``.
+        device: where a run folder's network computes.
+
+    Raises:
+        ArtifactError: there is no usable model.
+        MissingExtra: a run folder was given and torch is not installed.
+    """
+    if model.is_dir():
+        if not (model / CARD).is_file():
+            raise ArtifactError(f"{model} is not a folder written by 'fauxto train'")
+        if find_spec("torch") is None:
+            raise MissingExtra(f"the run folder {model}", "train")
+        # The one door to torch: an ONNX file must open where torch is not installed.
+        from fauxto.models.torch_scorer import TorchScorer  # noqa: PLC0415
+
+        return TorchScorer(model, device)
+    return OnnxScorer(model)
