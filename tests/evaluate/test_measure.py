@@ -100,6 +100,7 @@ def test_gallery_has_the_surest_mistakes_first(predictions):
         ("train", "random", "trained on"),
         ("val", "random", "chosen on these images"),
         ("test", "random", "same sources and generators"),
+        ("test", "unknown", "trained on is not known"),
     ],
 )
 def test_page_warns_of_numbers_that_flatter(predictions, split, method, words):

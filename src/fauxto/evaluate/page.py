@@ -127,10 +127,18 @@ def list_cautions(metrics: Metrics) -> list[str]:
     cautions = []
     counts = metrics.confusion
     fewest = min(counts.tp + counts.fn, counts.fp + counts.tn)
+    if metrics.n_errors:
+        cautions.append(f"{metrics.n_errors} images could not be read and are not counted.")
     if fewest < 100:
         cautions.append(
             f"The smaller class has {fewest} images: differences of a few points are noise."
         )
+    if metrics.split_method == "unknown":
+        return [
+            *cautions,
+            "What the detector was trained on is not known here, and so not whether it saw these "
+            "images before.",
+        ]
     if metrics.split == "train":
         cautions.append(
             "These images were trained on: the numbers say how well they were learnt, not how "
@@ -145,8 +153,6 @@ def list_cautions(metrics: Metrics) -> list[str]:
             f"Split: {metrics.split_method}. Test images come from the same sources and generators "
             "as the training images; on a generator that was never seen, expect less."
         )
-    if metrics.n_errors:
-        cautions.append(f"{metrics.n_errors} images could not be read and are not counted.")
     return cautions
 
 
