@@ -103,12 +103,12 @@ def data(tmp_path):
 
 
 def run(runs, **options):
-    defaults = {"sample": 6, "measured": 12, "tested": 8, "workers": 1}
+    defaults = {"sample": 6, "measured": 12, "tested": 0, "workers": 1}
     return verb.explain(runs, **(defaults | options))
 
 
 def test_runs_are_shown_the_same_pictures_side_by_side(runs, data, tmp_path):
-    result = run(runs, data=data, out=tmp_path / "out")
+    result = run(runs, data=data, out=tmp_path / "out", tested=8)
     assert result.pictures == 6
     assert not result.reused
     assert read_json(result.folder / STAMP)["finished"]
@@ -155,7 +155,7 @@ def test_named_pictures_of_any_size_and_a_broken_one(runs, tmp_path):
     broken = tmp_path / "broken.jpg"
     broken.write_bytes(b"not a picture")
     images = [picture, broken, tmp_path / "missing.png"]
-    result = run(runs, images=images, out=tmp_path / "out", method="occlusion,rollout")
+    result = run(runs, images=images, out=tmp_path / "out", method="occlusion,rollout", tested=8)
     assert result.pictures == 3
     regions = pl.read_parquet(result.folder / "regions.parquet")
     assert regions.height == 9  # occlusion for both, rollout for the ViT
@@ -186,13 +186,13 @@ def test_same_arguments_give_the_same_bytes_also_after_a_kill(runs, data, monkey
     with monkeypatch.context() as patch:
         patch.setattr(verb, "write_pictures", killed)
         with pytest.raises(KeyboardInterrupt):
-            run(runs[:1], data=data)
-    first = run(runs[:1], data=data)
+            run(runs[:1], data=data, tested=8)
+    first = run(runs[:1], data=data, tested=8)
     files = {path.name: path.read_bytes() for path in first.folder.iterdir()}
-    reused = run(runs[:1], data=data)
+    reused = run(runs[:1], data=data, tested=8)
     assert reused.reused
     assert reused.pictures == first.pictures == 6
-    again = run(runs[:1], data=data, overwrite=True)
+    again = run(runs[:1], data=data, tested=8, overwrite=True)
     assert not again.reused
     assert {path.name: path.read_bytes() for path in again.folder.iterdir()} == files
 
