@@ -1,15 +1,18 @@
 """A recipe's network, with its last layer replaced by a ``Linear`` with two outputs."""
 
 from functools import reduce
-from typing import Any
+from typing import Any, Final
 
 import timm
 import torch
 import torchvision
 from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
 
 from fauxto.core.errors import RecipeError
 from fauxto.models.specs import MODELS, Kind, Library, ModelSpec
+
+_RESNET_LAYERS: Final = {"stem": r"conv1|bn1", "blocks": r"layer(\d+)\.(\d+)"}
 
 
 def find_spec(name: str) -> ModelSpec:
@@ -31,7 +34,8 @@ def find_spec(name: str) -> ModelSpec:
 
 
 def _inspect(name: str) -> ModelSpec:
-    module = timm.create_model(name, pretrained=False, num_classes=2)
+    with torch.device("meta"):
+        module = timm.create_model(name, pretrained=False, num_classes=2)
     config: dict[str, Any] = module.pretrained_cfg
     classifier = config.get("classifier")
     if not isinstance(classifier, str):
@@ -46,7 +50,7 @@ def _inspect(name: str) -> ModelSpec:
         factory=name,
         kind=Kind.VIT if is_vit else Kind.CNN,
         parameters=count_parameters(module),
-        gflops=float("nan"),
+        gflops=round(count_gflops(module, int(config["input_size"][-1])), 2),
         input_px=int(config["input_size"][-1]),
         any_size=not config.get("fixed_input_size", False),
         mean=tuple(config["mean"]),
@@ -96,7 +100,10 @@ def build_network(spec: ModelSpec, *, size_px: int) -> nn.Module:
         module: nn.Module = timm.create_model(spec.factory, pretrained=False, num_classes=2)
     else:
         module = torchvision.models.get_model(spec.factory, weights=None)
-        replace_classifier(module, spec.classifier)
+    # A fresh Linear, as the report has it. timm's EfficientNets scale the head's first weights by
+    # the number of outputs: with two of them the first loss is 5, and its gradients undo much of
+    # what pretraining learned.
+    replace_classifier(module, spec.classifier)
     return module
 
 
@@ -108,9 +115,25 @@ def replace_classifier(module: nn.Module, path: str) -> None:
     setattr(parent, leaf, nn.Linear(old.in_features, 2))
 
 
+def layer_depths(module: nn.Module, spec: ModelSpec) -> dict[str, int]:
+    """Return for each weight the number of its layer, from 0 at the input; the head is last."""
+    network: Any = module
+    matcher = network.group_matcher() if spec.library is Library.TIMM else _RESNET_LAYERS
+    depths: dict[str, int] = timm.models.group_parameters(module, matcher, reverse=True)
+    return depths
+
+
 def count_parameters(module: nn.Module) -> int:
     """Return the number of weights that training may change."""
     return sum(parameter.numel() for parameter in module.parameters())
+
+
+def count_gflops(module: nn.Module, size_px: int) -> float:
+    """Return the network's cost for one image in 10⁹ multiply-adds."""
+    device = next(module.parameters()).device
+    with FlopCounterMode(display=False) as counter, torch.no_grad():
+        module.eval()(torch.zeros(1, 3, size_px, size_px, device=device))
+    return counter.get_total_flops() / 2e9
 
 
 def choose_device(name: str) -> torch.device:
