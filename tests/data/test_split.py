@@ -98,7 +98,7 @@ def test_a_held_out_source_takes_its_reals_and_fakes():
 
 
 def test_an_unknown_name_to_hold_out_lists_what_there_is():
-    with pytest.raises(DataError, match="g7.*takes one of g0, g1, g2"):
+    with pytest.raises(DataError, match=r"g7.*takes one of g0, g1, g2"):
         assign(table(), SplitMethod.GENERATOR_HELD_OUT, hold_out=["g7"])
     with pytest.raises(DataError, match="name a source"):
         assign(table(), SplitMethod.SOURCE_HELD_OUT)

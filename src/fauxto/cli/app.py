@@ -22,7 +22,7 @@ from fauxto.cli.console import guarded
 
 app = typer.Typer(
     name="fauxto",
-    help="Is this picture real, or made by AI? From a folder of images to a detector, with evidence.",
+    help="Is this picture real, or made by AI? From a folder of images to a detector.",
     no_args_is_help=True,
     add_completion=True,
     pretty_exceptions_enable=False,
@@ -30,7 +30,7 @@ app = typer.Typer(
 )
 
 
-def _show_version(value: bool) -> None:  # noqa: FBT001 - typer's callback
+def _show_version(value: bool) -> None:
     if value:
         typer.echo(f"fauxto {__version__}")
         raise typer.Exit

@@ -51,7 +51,7 @@ def audit(
             {
                 "out": str(out),
                 "images": result.images.height,
-                "status": {status: n for status, n in counts},
+                "status": dict(counts),
                 "findings": [finding.model_dump(mode="json") for finding in result.findings],
             }
         )
@@ -69,7 +69,8 @@ def audit(
             numeric=(2,),
         )
         console.note(
-            f"report: {out / 'index.html'}\nnext:   fauxto prepare {data} --audit {out} --out DATASET",
+            f"report: {out / 'index.html'}\n"
+            f"next:   fauxto prepare {data} --audit {out} --out DATASET",
             quiet=quiet,
         )
     if strict and any(finding.severity == "blocking" for finding in result.findings):

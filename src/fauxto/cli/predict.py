@@ -14,7 +14,6 @@ from fauxto.cli.options import DEFAULT_WORKERS, Debug, Device, Quiet, Workers
 from fauxto.core.choices import Policy
 from fauxto.core.labels import Verdict
 
-
 if TYPE_CHECKING:
     from fauxto.core.records import Prediction
 

@@ -72,7 +72,7 @@ def load_config(path: Path) -> ChainConfig:
     try:
         config = ChainConfig.model_validate(document)
     except ValidationError as error:
-        raise RecipeError(f"{path}: {describe(error)}") from error
+        raise RecipeError(f"{path}: {_describe(error)}") from error
     names = [section.name for section in config.train]
     if len(set(names)) < len(names):
         raise RecipeError(f"{path}: two [[train]] sections have the same name; names are folders")
@@ -94,9 +94,10 @@ def _located(section: TrainSection, base: Path) -> TrainSection:
     return section.model_copy(update={"recipe": str(base / section.recipe)})
 
 
-def describe(error: ValidationError) -> str:
+def _describe(error: ValidationError) -> str:
     """Return a validation error as one line: each key's path and what is wrong with it."""
     return "; ".join(
-        f"{'.'.join(str(part) for part in problem['loc'])}: {problem['msg']}"
+        f"{'.'.join(str(part) for part in problem['loc'])}: "
+        + ("no such key" if problem["type"] == "extra_forbidden" else problem["msg"])
         for problem in error.errors()
     )

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from fauxto.audit.run import audit
 from fauxto.compare.run import compare
@@ -33,7 +34,7 @@ class ChainResult:
     table: str
 
 
-def run(  # the one function that knows every verb
+def run(
     config: ChainConfig,
     *,
     out: Path,
@@ -60,75 +61,33 @@ def run(  # the one function that knows every verb
     """
     folders = ChainFolders(out, tuple(section.name for section in config.train))
     claim = claim_folder(out, "run", {"data": str(config.data)})
+    recipes = [load_recipe(section.recipe, section.set) for section in config.train]
 
-    def stage[R](call: Callable[[bool], R]) -> R:
+    def stage(verb: Callable[..., Any], *inputs: Any, **options: Any) -> None:  # noqa: ANN401
         try:
-            return call(False)
+            verb(*inputs, **options)
         except OtherResult:
             if not overwrite:
                 raise
-            return call(True)
+            verb(*inputs, **options, overwrite=True)
 
-    recipes = [load_recipe(section.recipe, section.set) for section in config.train]
-    stage(
-        lambda again: audit(
-            config.data,
-            out=folders.audit,
-            max_pixels=config.audit.max_pixels,
-            workers=workers,
-            overwrite=again,
-            progress=progress,
-        )
-    )
-    stage(
-        lambda again: prepare(
-            config.data,
-            audit=folders.audit,
-            out=folders.dataset,
-            options=config.prepare,
-            workers=workers,
-            overwrite=again,
-            progress=progress,
-        )
-    )
-    for run_folder, recipe in zip(folders.runs, recipes, strict=True):
-        stage(
-            lambda again, run_folder=run_folder, recipe=recipe: train(
-                folders.dataset,
-                recipe=recipe,
-                out=run_folder,
-                device=device,
-                workers=workers,
-                overwrite=again,
-                progress=progress,
-            )
-        )
+    spread: dict[str, Any] = {"workers": workers, "progress": progress}
+    network = {**spread, "device": device}
+    pixels = config.audit.max_pixels
+    stage(audit, config.data, out=folders.audit, max_pixels=pixels, **spread)
+    prepared = {"audit": folders.audit, "out": folders.dataset, "options": config.prepare}
+    stage(prepare, config.data, **prepared, **spread)
+    for folder, recipe in zip(folders.runs, recipes, strict=True):
+        stage(train, folders.dataset, recipe=recipe, out=folder, **network)
         for split in (Split.TEST, Split.TRAIN):
-            stage(
-                lambda again, run_folder=run_folder, split=split: evaluate(
-                    run_folder,
-                    data=folders.dataset,
-                    split=split,
-                    device=device,
-                    workers=workers,
-                    overwrite=again,
-                    progress=progress,
-                )
-            )
-    stage(lambda again: compare(folders.runs, out=folders.comparison, overwrite=again))
-    stage(
-        lambda again: explain(
-            folders.runs,
-            data=folders.dataset,
-            images=tuple(Path(image) for image in config.explain.images),
-            sample=config.explain.sample,
-            out=folders.explanations,
-            device=device,
-            workers=workers,
-            overwrite=again,
-            progress=progress,
-        )
-    )
+            stage(evaluate, folder, data=folders.dataset, split=split, **network)
+    stage(compare, folders.runs, out=folders.comparison)
+    shown = {
+        "data": folders.dataset,
+        "images": tuple(Path(image) for image in config.explain.images),
+        "sample": config.explain.sample,
+    }
+    stage(explain, folders.runs, out=folders.explanations, **shown, **network)
     write_story(config, folders)
     finish_folder(claim)
     return ChainResult(out / PAGE, (folders.comparison / "table.md").read_text("utf-8"))

@@ -3,7 +3,7 @@
 import base64
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import polars as pl
@@ -78,7 +78,7 @@ def write_story(config: ChainConfig, folders: ChainFolders) -> None:
     """Write ``index.html`` of a chain whose stages are all finished."""
     images = read_images(folders.audit / IMAGES)
     usable = images.filter(pl.col("status") == ImageStatus.OK.value)
-    statistics = _model(AuditStatistics, read_json(folders.audit / STATISTICS))
+    statistics = _read_statistics(folders.audit / STATISTICS)
     audited = read_json(folders.audit / FINDINGS)
     dataset = open_dataset(folders.dataset)
     chapters = [_read_chapter(run) for run in folders.runs]
@@ -118,8 +118,11 @@ def write_story(config: ChainConfig, folders: ChainFolders) -> None:
     )
 
 
-def _model[M: (AuditStatistics,)](kind: type[M], document: dict[str, Any]) -> M:
-    return kind.model_validate({key: value for key, value in document.items() if key != "schema"})
+def _read_statistics(path: Path) -> AuditStatistics:
+    document = read_json(path)
+    return AuditStatistics.model_validate(
+        {key: value for key, value in document.items() if key != "schema"}
+    )
 
 
 def _read_chapter(run: Path) -> Chapter:

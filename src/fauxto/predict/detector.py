@@ -74,8 +74,7 @@ class Detector:
         """
         name = str(image) if isinstance(image, str | Path) else "-"
         inputs = [ImageInput(name, _content(image))]
-        prediction = next(self.predict_many(inputs, batch_size=1, workers=1))
-        return prediction
+        return next(self.predict_many(inputs, batch_size=1, workers=1))
 
     def predict_many(
         self,

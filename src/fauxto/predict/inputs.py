@@ -12,8 +12,11 @@ from fauxto.data.path_table import read_paths
 from fauxto.imaging.signature import identify_format
 
 IMAGE_SUFFIXES: Final = frozenset(
-    ".jpg .jpeg .jpe .jfif .mpo .png .webp .gif .bmp .tif .tiff .avif .heic .heif".split()
-)
+    (
+        ".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff",
+        ".avif", ".heic", ".heif",
+    )
+)  # fmt: skip
 """Endings by which pictures are found in a folder; a file named outright may have any."""
 
 TABLE_SUFFIXES: Final = frozenset((".csv", ".parquet", ".json", ".jsonl", ".ndjson"))
@@ -56,7 +59,7 @@ def _expand(argument: str, stdin: BinaryIO) -> Iterator[ImageInput]:
     elif path.suffix.lower() in TABLE_SUFFIXES and path.is_file():
         yield from _from_table(path)
     elif not os.path.lexists(path) and glob.has_magic(argument):
-        found = sorted(glob.glob(argument, recursive=True))
+        found = sorted(glob.glob(argument, recursive=True))  # noqa: PTH207 - absolute too
         if not found:
             raise DataError(f"no file matches the pattern {argument}")
         yield from (ImageInput(name, Path(name)) for name in found if Path(name).is_file())

@@ -24,7 +24,6 @@ from fauxto.core.labels import LABELS, Split
 from fauxto.core.progress import Progress, silent
 from fauxto.core.recipe import PrepareOptions
 from fauxto.core.records import ClassCounts, Preprocess
-from fauxto.data.layout import recognise
 from fauxto.data.prepared import digest_rows, open_dataset
 from fauxto.data.split import assign_splits
 from fauxto.data.table import IMAGE_SCHEMA, read_images, write_table
@@ -89,7 +88,7 @@ def prepare(
         return _read_result(out)
     images = read_images(audit / IMAGES)
     usable = images.filter(pl.col("status") == ImageStatus.OK.value)
-    root = _find_root(data, usable)
+    root = _find_root(data, stamp["arguments"])
     split = assign_splits(
         usable,
         options.split,
@@ -143,16 +142,12 @@ def _tell(progress: Progress, total: int, done: int) -> None:
     progress("prepare", done, total)
 
 
-def _find_root(data: Path, usable: pl.DataFrame) -> Path:
-    listing = recognise(data)
-    listed = {file.path for file in listing.files}
-    missing = [path for path in usable["path"] if path not in listed]
-    if missing:
+def _find_root(data: Path, audited: dict[str, Any]) -> Path:
+    if str(data.resolve()) != audited["data"]:
         raise DataError(
-            f"{len(missing)} audited files are not in {data} any more, for example {missing[0]}: "
-            "audit the data again"
+            f"the audit is of {audited['data']}, not of {data.resolve()}: audit these data first"
         )
-    return listing.root
+    return Path(audited["root"])
 
 
 def _place(row: dict[str, Any]) -> str:
