@@ -49,6 +49,24 @@ class LabelledBatch:
     paths: tuple[Path, ...]
 
 
+def batch_sizes(images: int, batch_size: int) -> list[int]:
+    """Return how many images each batch of an epoch holds.
+
+    All hold ``batch_size`` but the last, which holds the rest; a single left-over image joins the
+    batch before it, since batch norm cannot learn from one.
+
+    >>> batch_sizes(10, 4), batch_sizes(9, 4), batch_sizes(1, 4)
+    ([4, 4, 2], [4, 5], [1])
+    """
+    full, rest = divmod(images, batch_size)
+    sizes = [batch_size] * full
+    if rest == 1 and sizes:
+        sizes[-1] += 1
+    elif rest:
+        sizes.append(rest)
+    return sizes
+
+
 def iterate_training(
     images: LabelledImages,
     preprocess: Preprocess,
@@ -65,7 +83,7 @@ def iterate_training(
         images: the training rows.
         preprocess: of the network.
         augment: changes made to the pictures.
-        batch_size: images a batch; the last may have fewer.
+        batch_size: images a batch, up to the ends that ``batch_sizes`` gives.
         seed: of the run.
         epoch: number of the pass, from 1.
         workers: threads that decode.
@@ -117,8 +135,10 @@ def _batches(
     workers: int,
 ) -> Iterator[LabelledBatch]:
     inputs = map_ahead(load, order, workers=workers, ahead=2 * batch_size + workers)
-    for start in range(0, len(order), batch_size):
-        rows = list(order[start : start + batch_size])
+    start = 0
+    for size in batch_sizes(len(order), batch_size):
+        rows = list(order[start : start + size])
+        start += size
         yield LabelledBatch(
             np.stack([next(inputs) for _ in rows]),
             images.labels[rows],

@@ -1,7 +1,9 @@
 """A trained network in its run folder: weights, card and recipe, saved and opened together."""
 
+import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 import safetensors.torch
 from pydantic import ValidationError
@@ -14,13 +16,17 @@ from fauxto.core.artifacts import (
     atomic_path,
     read_json,
     require_finished,
+    write_text,
 )
 from fauxto.core.errors import ArtifactError, WeightsError
+from fauxto.core.labels import LABELS
 from fauxto.core.recipe import Recipe, load_recipe
-from fauxto.core.records import ModelCard
+from fauxto.core.records import ModelCard, Preprocess
 from fauxto.models.build import build_network, choose_device, find_spec
 from fauxto.models.specs import ModelSpec
 from fauxto.models.weights import read_state
+
+TIMM_CONFIG: Final = "config.json"
 
 
 @dataclass(frozen=True)
@@ -45,6 +51,22 @@ def save_weights(run: Path, state: dict[str, Tensor]) -> None:
     contiguous = {name: tensor.detach().cpu().contiguous() for name, tensor in state.items()}
     with atomic_path(run / WEIGHTS) as temporary:
         safetensors.torch.save_file(contiguous, temporary, metadata={"format": "pt"})
+
+
+def save_timm_config(run: Path, spec: ModelSpec, preprocess: Preprocess) -> None:
+    """Write what ``timm.create_model("local-dir:RUN", pretrained=True)`` needs to open a run."""
+    config = {
+        "architecture": spec.factory,
+        "num_classes": len(LABELS),
+        "label_names": [str(label) for label in LABELS],
+        "pretrained_cfg": {
+            "input_size": [3, preprocess.size_px, preprocess.size_px],
+            "mean": list(preprocess.mean),
+            "std": list(preprocess.std),
+            "classifier": spec.classifier,
+        },
+    }
+    write_text(run / TIMM_CONFIG, json.dumps(config, indent=2) + "\n")
 
 
 def read_card(run: Path) -> ModelCard:

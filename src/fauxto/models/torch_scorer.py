@@ -22,10 +22,12 @@ class TorchScorer:
         loaded = load_run(run, device)
         self.card = loaded.card
         self.name = loaded.card.name
-        self._module = loaded.module
+        self._module = loaded.module.to(memory_format=torch.channels_last)
         self._device = next(loaded.module.parameters()).device
 
     def logits(self, inputs: Float32[np.ndarray, "n 3 h w"]) -> Float32[np.ndarray, "n 2"]:
         """Return the two logits of each image, in the order real, fake."""
+        batch = torch.from_numpy(inputs).to(self._device)
         with torch.inference_mode():
-            return self._module(torch.from_numpy(inputs).to(self._device)).float().cpu().numpy()
+            logits = self._module(batch.contiguous(memory_format=torch.channels_last))
+        return logits.float().cpu().numpy()

@@ -1,10 +1,9 @@
 """Where an interrupted run goes on: the state after each epoch, checked by digest.
 
-The newest two are kept. One that was damaged is told and the one before it is used.
+The newest two are kept. The digest is part of the file's name, so that content and digest become
+visible in one step. A damaged checkpoint is told and the one before it is used.
 """
 
-import hashlib
-import io
 import logging
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -13,50 +12,57 @@ from typing import Any, Final
 import torch
 from torch import Tensor
 
-from fauxto.core.artifacts import write_bytes
+from fauxto.core.artifacts import atomic_path, file_digest
+from fauxto.core.errors import ArtifactError
 from fauxto.train.history import EpochResult
 
 logger = logging.getLogger(__name__)
 
 _KEPT: Final = 2
-_DIGEST_BYTES: Final = hashlib.sha256().digest_size
 
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """Everything that the next epoch depends on.
+    """Everything that the next epoch depends on, beside recipe, data and epoch number.
 
     Attributes:
         history: epochs so far.
         state: the network's state dict after the last of them.
         optimizer: the optimiser's state dict.
-        best_state: the network's state dict after the best epoch.
+        average: the moving average of the network's state, empty where none is kept.
+        best_state: the state dict that was validated in the best epoch.
+        steps: optimiser steps so far.
         seconds: time spent so far.
     """
 
     history: list[EpochResult]
     state: dict[str, Tensor]
     optimizer: dict[str, Any]
+    average: dict[str, Tensor]
     best_state: dict[str, Tensor]
+    steps: int
     seconds: float
 
 
 def save_checkpoint(folder: Path, checkpoint: Checkpoint) -> None:
-    """Write the state after an epoch atomically, its digest first, and drop the oldest."""
-    buffer = io.BytesIO()
-    torch.save(
-        {
-            "history": [asdict(result) for result in checkpoint.history],
-            "state": checkpoint.state,
-            "optimizer": checkpoint.optimizer,
-            "best_state": checkpoint.best_state,
-            "seconds": checkpoint.seconds,
-        },
-        buffer,
-    )
-    content = buffer.getvalue()
+    """Write the state after an epoch atomically, and drop all but the newest two.
+
+    Raises:
+        ArtifactError: the disk is full or the folder cannot be written.
+    """
+    content = {
+        **{name: getattr(checkpoint, name) for name in checkpoint.__dataclass_fields__},
+        "history": [asdict(result) for result in checkpoint.history],
+    }
+    written = folder / "written.pt"
+    with atomic_path(written) as temporary:
+        try:
+            torch.save(content, temporary)
+        except RuntimeError as error:  # what torch makes of a full disk
+            reason = str(error).splitlines()[0]
+            raise ArtifactError(f"cannot write a checkpoint in {folder}: {reason}") from error
     epoch = checkpoint.history[-1].epoch
-    write_bytes(folder / f"epoch-{epoch:04}.pt", hashlib.sha256(content).digest() + content)
+    written.replace(folder / f"epoch-{epoch:04}-{file_digest(written)}.pt")
     for old in _list(folder)[:-_KEPT]:
         old.unlink()
 
@@ -64,19 +70,16 @@ def save_checkpoint(folder: Path, checkpoint: Checkpoint) -> None:
 def load_checkpoint(folder: Path) -> Checkpoint | None:
     """Return the newest undamaged state, or None if there is none."""
     for path in reversed(_list(folder)):
-        content = path.read_bytes()
-        body = content[_DIGEST_BYTES:]
-        if hashlib.sha256(body).digest() != content[:_DIGEST_BYTES]:
-            logger.warning("%s is damaged: going on from the checkpoint before it", path)
+        if file_digest(path) != path.stem.rsplit("-", 1)[1]:
+            logger.warning(
+                "the checkpoint %s is damaged: going on from the one before it, or else from the "
+                "start",
+                path.name,
+            )
             continue
-        saved = torch.load(io.BytesIO(body), map_location="cpu", weights_only=True)
-        return Checkpoint(
-            history=[EpochResult(**result) for result in saved["history"]],
-            state=saved["state"],
-            optimizer=saved["optimizer"],
-            best_state=saved["best_state"],
-            seconds=saved["seconds"],
-        )
+        saved = torch.load(path, map_location="cpu", weights_only=True)
+        history = [EpochResult(**result) for result in saved.pop("history")]
+        return Checkpoint(history=history, **saved)
     return None
 
 

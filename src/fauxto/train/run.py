@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from shutil import rmtree
-from typing import Final
+from typing import Final, Literal
 
 import numpy as np
 import polars as pl
@@ -32,7 +32,7 @@ from fauxto.core.artifacts import (
 )
 from fauxto.core.labels import Label, Split
 from fauxto.core.progress import Progress, silent
-from fauxto.core.recipe import Recipe, recipe_to_toml
+from fauxto.core.recipe import Precision, Recipe, recipe_to_toml
 from fauxto.core.records import ModelCard
 from fauxto.data.prepared import PreparedDataset, open_dataset
 from fauxto.data.table import PREDICTION_SCHEMA, write_table
@@ -40,7 +40,8 @@ from fauxto.loading.epochs import LabelledImages, iterate_plain
 from fauxto.metrics.calibration import fake_score
 from fauxto.metrics.threshold import verdicts
 from fauxto.models.build import build_network, choose_device, find_spec
-from fauxto.models.checkpoint import read_card, save_weights
+from fauxto.models.checkpoint import read_card, save_timm_config, save_weights
+from fauxto.models.specs import Kind, Library
 from fauxto.models.weights import load_weights
 from fauxto.report.train_figures import training_curves_file
 from fauxto.train.card import Trained, make_card
@@ -49,6 +50,11 @@ from fauxto.train.history import EpochResult, to_csv
 
 CHECKPOINTS: Final = "checkpoints"
 VALIDATION: Final = "validation.parquet"
+
+_PRECISIONS: Final[dict[Precision, Literal["32-true", "bf16-mixed"]]] = {
+    Precision.FP32: "32-true",
+    Precision.BF16: "bf16-mixed",
+}
 
 
 @dataclass(frozen=True)
@@ -118,11 +124,16 @@ def train(
     with _deterministic(recipe.train.seed):
         module = build_network(spec, size_px=preprocess.size_px)
         origin = load_weights(module, spec, recipe.model.weights)
+        if spec.kind is Kind.CNN:  # 1.1 to 1.4 times as fast on a CPU, more on a GPU
+            module = module.to(memory_format=torch.channels_last)
         fabric = Fabric(
-            accelerator=chosen.type, devices=[chosen.index] if chosen.index is not None else 1
+            accelerator=chosen.type,
+            devices=[chosen.index] if chosen.index is not None else 1,
+            precision=_PRECISIONS[recipe.train.precision],
         )
         fitted = fit(
             module,
+            spec,
             fit_data,
             recipe,
             fabric,
@@ -133,6 +144,8 @@ def train(
         module.load_state_dict(fitted.state)
         logits = _score_validation(module, fit_data, recipe.train.batch_size, fabric.device)
     save_weights(out, fitted.state)
+    if spec.library is Library.TIMM:
+        save_timm_config(out, spec, preprocess)
     trained = Trained(out.name, spec, recipe, preprocess, fitted, origin, str(fabric.device))
     card = make_card(trained, data.summary(), logits, fit_data.val.labels)
     write_table(out / VALIDATION, _tabulate_validation(data.rows(Split.VAL), card, logits))

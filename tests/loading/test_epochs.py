@@ -1,0 +1,94 @@
+import numpy as np
+import pytest
+from PIL import Image
+
+from fauxto.core.errors import DataError
+from fauxto.core.recipe import AugmentRecipe
+from fauxto.core.records import Preprocess
+from fauxto.imaging.preprocess import to_input
+from fauxto.loading.epochs import LabelledImages, batch_sizes, iterate_plain, iterate_training
+
+PREPROCESS = Preprocess(size_px=16)
+FLIP = AugmentRecipe(horizontal_flip=0.5)
+
+
+@pytest.fixture
+def images(tmp_path):
+    paths = []
+    for number in range(9):
+        pixels = np.random.default_rng(number).integers(0, 256, (16, 16, 3), dtype=np.uint8)
+        path = tmp_path / f"{number}.png"
+        Image.fromarray(pixels).save(path)
+        paths.append(path)
+    return LabelledImages(tuple(paths), np.arange(9, dtype=np.int64) % 2)
+
+
+def epoch(images, *, seed=1, epoch=1, batch_size=4, workers=2, augment=FLIP):
+    return list(
+        iterate_training(
+            images, PREPROCESS, augment,
+            batch_size=batch_size, seed=seed, epoch=epoch, workers=workers,
+        )
+    )  # fmt: skip
+
+
+def order(batches):
+    return [path.stem for batch in batches for path in batch.paths]
+
+
+def test_every_image_comes_once_with_its_label(images):
+    batches = epoch(images)
+    assert sorted(order(batches)) == [str(number) for number in range(9)]
+    labels = np.concatenate([batch.labels for batch in batches])
+    assert labels.tolist() == [int(stem) % 2 for stem in order(batches)]
+    assert [len(batch.paths) for batch in batches] == [4, 5]
+
+
+def test_epoch_follows_from_seed_and_number_not_from_workers(images):
+    first, again = epoch(images, workers=1), epoch(images, workers=3)
+    for one, two in zip(first, again, strict=True):
+        np.testing.assert_array_equal(one.inputs, two.inputs)
+        assert one.paths == two.paths
+
+
+@pytest.mark.parametrize("other", [{"epoch": 2}, {"seed": 2}])
+def test_other_epoch_or_seed_has_another_order(images, other):
+    assert order(epoch(images)) != order(epoch(images, **other))
+
+
+def test_flips_differ_between_epochs(images):
+    def flipped(number):
+        batches = epoch(images, epoch=number, batch_size=9)
+        (batch,) = batches
+        result = {}
+        for path, found in zip(batch.paths, batch.inputs, strict=True):
+            with Image.open(path) as image:
+                result[path] = not np.array_equal(found, to_input(image, PREPROCESS))
+        return result
+
+    assert len({tuple(sorted(flipped(number).items())) for number in range(1, 5)}) > 1
+
+
+def test_plain_images_are_never_changed_and_keep_their_order(images):
+    batches = list(iterate_plain(images, PREPROCESS, batch_size=4, workers=2))
+    assert order(batches) == [str(number) for number in range(9)]
+    inputs = np.concatenate([batch.inputs for batch in batches])
+    for path, found in zip(images.paths, inputs, strict=True):
+        with Image.open(path) as image:
+            np.testing.assert_array_equal(found, to_input(image, PREPROCESS))
+
+
+def test_a_vanished_picture_is_named(images):
+    images.paths[3].unlink()
+    with pytest.raises(DataError, match=r"3\.png.*prepare it again"):
+        epoch(images)
+
+
+@pytest.mark.parametrize("images_", range(1, 30))
+@pytest.mark.parametrize("batch_size", [1, 2, 5, 8])
+def test_batch_sizes_cover_all_and_leave_no_single_image(images_, batch_size):
+    sizes = batch_sizes(images_, batch_size)
+    assert sum(sizes) == images_
+    if batch_size > 1 and images_ > 1:
+        assert min(sizes) > 1
+    assert max(sizes) <= batch_size + 1
