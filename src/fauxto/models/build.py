@@ -108,11 +108,15 @@ def build_network(spec: ModelSpec, *, size_px: int) -> nn.Module:
 
 
 def replace_classifier(module: nn.Module, path: str) -> None:
-    """Replace the ``Linear`` at a dotted path by a fresh one with two outputs."""
+    """Replace the ``Linear`` at a dotted path by a fresh one with two outputs.
+
+    A last layer that is a 1 × 1 convolution, as in some networks of timm, is left as it is.
+    """
     *parents, leaf = path.split(".")
     parent = reduce(getattr, parents, module)
     old = getattr(parent, leaf)
-    setattr(parent, leaf, nn.Linear(old.in_features, 2))
+    if isinstance(old, nn.Linear):
+        setattr(parent, leaf, nn.Linear(old.in_features, 2))
 
 
 def layer_depths(module: nn.Module, spec: ModelSpec) -> dict[str, int]:

