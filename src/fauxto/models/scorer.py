@@ -2,7 +2,7 @@
 
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Float32
@@ -13,6 +13,7 @@ from fauxto.core.records import ModelCard
 from fauxto.models.onnx_scorer import OnnxScorer
 
 
+@runtime_checkable
 class Scorer(Protocol):
     """A model with its card.
 
