@@ -61,5 +61,10 @@ def write_dataset(folder, *, size_px=32, counts=(9, 3, 2)):
 
 
 @pytest.fixture(scope="session")
+def make_dataset():
+    return write_dataset
+
+
+@pytest.fixture(scope="session")
 def dataset(tmp_path_factory):
     return write_dataset(tmp_path_factory.mktemp("data") / "set")

@@ -178,13 +178,15 @@ def _deterministic(seed: int) -> Iterator[None]:
     np.random.seed(seed)  # noqa: NPY002 - third-party code may use the global generator
     torch.manual_seed(seed)
     before = torch.are_deterministic_algorithms_enabled()
+    warned_only = torch.is_deterministic_algorithms_warn_only_enabled()
     benchmark = torch.backends.cudnn.benchmark
-    torch.use_deterministic_algorithms(mode=True)
+    # Some networks of timm use operations that CUDA has in no deterministic form: those warn.
+    torch.use_deterministic_algorithms(mode=True, warn_only=True)
     torch.backends.cudnn.benchmark = False
     try:
         yield
     finally:
-        torch.use_deterministic_algorithms(before)
+        torch.use_deterministic_algorithms(before, warn_only=warned_only)
         torch.backends.cudnn.benchmark = benchmark
 
 
