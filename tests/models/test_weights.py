@@ -1,14 +1,16 @@
 import urllib.error
+import urllib.request
 
-import huggingface_hub.constants
+import huggingface_hub
 import pytest
 import safetensors.torch
+import timm
 import torch
 import torchvision
 
 from fauxto.core.errors import WeightsError
 from fauxto.models import weights as weights_module
-from fauxto.models.build import build_network
+from fauxto.models.build import build_network, find_spec
 from fauxto.models.specs import MODELS
 from fauxto.models.weights import load_weights, read_state
 
@@ -70,7 +72,7 @@ def test_torchvision_without_network_names_file_source_and_place(resnet, monkeyp
 
 
 def test_timm_without_network_names_repository_and_file(monkeypatch, tmp_path):
-    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", True)
+    monkeypatch.setattr(urllib.request, "urlopen", fail_download)
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path))
     spec = MODELS["convnextv2_tiny"]
     with torch.device("meta"):
@@ -81,6 +83,23 @@ def test_timm_without_network_names_repository_and_file(monkeypatch, tmp_path):
     assert spec.weights_source in message
     assert spec.weights_file in message
     assert "--weights FILE" in message
+
+
+def test_timm_s_cached_weights_need_no_network(monkeypatch, tmp_path):
+    monkeypatch.setattr(urllib.request, "urlopen", fail_download)
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path))
+    spec = find_spec("mobilenetv3_small_050")
+    published = timm.create_model(spec.factory, pretrained=False)
+    repository = tmp_path / f"models--{spec.weights_source.replace('/', '--')}"
+    snapshot = repository / "snapshots" / ("0" * 40)
+    snapshot.mkdir(parents=True)
+    (repository / "refs").mkdir()
+    (repository / "refs" / "main").write_text("0" * 40)
+    safetensors.torch.save_file(copy_state(published), snapshot / spec.weights_file)
+    module = build_network(spec, size_px=64)
+    assert load_weights(module, spec, "default") == spec.weights_source
+    assert torch.equal(module.conv_stem.weight, published.conv_stem.weight)
+    assert module.get_submodule(spec.classifier).out_features == 2
 
 
 def test_a_damaged_download_is_not_used(resnet, monkeypatch, tmp_path):

