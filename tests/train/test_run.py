@@ -235,6 +235,7 @@ def test_full_gpu_memory_says_which_batch_size_to_try(dataset, tmp_path, monkeyp
 def test_missing_weights_are_an_error_before_training(dataset, tmp_path):
     with pytest.raises(WeightsError, match="nowhere"):
         train(dataset, recipe=tiny("model.weights=nowhere.pth"), out=tmp_path / "run")
+    assert not (tmp_path / "run").exists()
 
 
 def test_network_that_does_not_take_the_size_is_refused(dataset, tmp_path):
@@ -244,8 +245,18 @@ def test_network_that_does_not_take_the_size_is_refused(dataset, tmp_path):
 
 
 def test_policy_that_validation_cannot_support_is_refused(dataset, tmp_path):
-    with pytest.raises(RecipeError, match="fpr-1%"):
+    with pytest.raises(RecipeError, match=r"fpr-1%.*100 real.*there are 3"):
         train(dataset, recipe=tiny("train.policy=fpr-1%"), out=tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_one_class_in_training_is_refused(make_dataset, tmp_path):
+    folder = make_dataset(tmp_path / "set", counts=(2, 2, 0))
+    table = pl.read_parquet(folder / "images.parquet")
+    kept = table.filter(~((pl.col("split") == "train") & (pl.col("label") == "fake")))
+    kept.write_parquet(folder / "images.parquet")
+    with pytest.raises(DataError, match="training"):
+        train(folder, recipe=tiny(), out=tmp_path / "run")
 
 
 def test_vanished_picture_is_named(dataset, tmp_path):
