@@ -7,6 +7,7 @@ import polars as pl
 import pytest
 
 from fauxto.compare.run import compare, read_comparison
+from fauxto.core.artifacts import read_json
 from fauxto.core.errors import ArtifactError, DataError, RecipeError
 from fauxto.data.table import write_table
 
@@ -95,10 +96,19 @@ def test_an_evaluation_that_is_not_there_is_named_with_those_that_are(three_runs
         compare(three_runs, out=tmp_path / "out", evaluation="heldout")
 
 
-def test_one_run_or_the_same_twice_is_refused(three_runs, tmp_path):
-    for runs in (three_runs[:1], [three_runs[0], three_runs[0]]):
-        with pytest.raises(RecipeError, match="two or more different runs"):
+def test_no_run_or_the_same_twice_is_refused(three_runs, tmp_path):
+    for runs in ([], [three_runs[0], three_runs[0]]):
+        with pytest.raises(RecipeError, match="each of them once"):
             compare(runs, out=tmp_path / "out")
+
+
+def test_a_single_run_gets_its_row_and_no_pairs(three_runs, tmp_path):
+    result = compare(three_runs[:1], out=tmp_path / "out")
+    assert len(result.rows) == 1
+    comparison = read_json(tmp_path / "out" / "comparison.json")
+    assert comparison["pairs"] == []
+    assert comparison["average"] is None
+    assert "nothing to compare" in (tmp_path / "out" / "table.md").read_text()
 
 
 def test_equal_names_are_told_apart_by_their_folders(

@@ -1,12 +1,11 @@
 import json
-import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from fauxto.core.artifacts import (
-    STAMP,
     FolderState,
     atomic_path,
     claim_folder,
@@ -39,7 +38,9 @@ def test_the_same_call_resumes_and_then_finds_it_done(tmp_path):
     assert claim_folder(tmp_path / "out", "audit", {"data": "x", "n": 3}).state is FolderState.DONE
 
 
-@pytest.mark.parametrize(("verb", "arguments"), [("audit", {"data": "y"}), ("train", {"data": "x"})])
+@pytest.mark.parametrize(
+    ("verb", "arguments"), [("audit", {"data": "y"}), ("train", {"data": "x"})]
+)
 def test_another_call_is_refused_and_changes_nothing(tmp_path, verb, arguments):
     claim_folder(tmp_path / "out", "audit", {"data": "x"})
     (tmp_path / "out" / "result").write_text("precious")
@@ -93,12 +94,16 @@ def test_a_failed_write_leaves_the_old_file_and_no_litter(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
 
 
-@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs Linux's /dev/full")
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs Linux's /dev/full")
 def test_a_full_disk_is_one_clear_error(tmp_path):
-    with pytest.raises(ArtifactError, match="No space left"), atomic_path(tmp_path / "x") as path:
-        path.unlink()
-        path.symlink_to("/dev/full")
-        path.write_bytes(b"x" * 100_000)
+    def fill():
+        with atomic_path(tmp_path / "x") as path:
+            path.unlink()
+            path.symlink_to("/dev/full")
+            path.write_bytes(b"x" * 100_000)
+
+    with pytest.raises(ArtifactError, match="No space left"):
+        fill()
     assert list(tmp_path.iterdir()) == []
 
 

@@ -68,7 +68,7 @@ def _describe_class(images: pl.DataFrame, label: Label) -> ClassStatistics:
         width=_range(usable["width"]),
         height=_range(usable["height"]),
         aspect=_range(usable["width"] / usable["height"]),
-        square=float((usable["width"] == usable["height"]).mean()),
+        square=float((usable["width"] == usable["height"]).to_numpy().mean()),
     )
 
 

@@ -107,7 +107,8 @@ def _plain(
     concerned = rows.filter(pl.col("row").is_in(np.unique(pairs))).sort("group", "path")
     if concerned.is_empty():
         return []
-    numbers = {"groups": concerned["group"].n_unique(), "largest_group": concerned["size"].max()}
+    largest = int(concerned["size"].to_numpy().max())
+    numbers = {"groups": float(concerned["group"].n_unique()), "largest_group": float(largest)}
     finding = describe_rows(
         f"duplicates.{kind}",
         "warning",

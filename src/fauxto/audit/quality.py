@@ -60,8 +60,9 @@ def find_poor_quality(images: pl.DataFrame) -> tuple[Finding, ...]:
 def _describe(images: pl.DataFrame, rows: pl.DataFrame, kind: str, words: str) -> Finding:
     shares = {}
     for label in LABELS:
-        of_class = (images["label"] == label.value).sum()
-        shares[label.value] = (rows["label"] == label.value).sum() / max(of_class, 1)
+        of_class = images.filter(pl.col("label") == label.value).height
+        concerned = rows.filter(pl.col("label") == label.value).height
+        shares[label.value] = concerned / max(of_class, 1)
     low, high = sorted(shares, key=shares.__getitem__)
     uneven = shares[high] - shares[low] >= UNEVEN
     title = f"{count_words(rows.height, 'image')} {words}"

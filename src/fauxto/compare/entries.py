@@ -66,11 +66,11 @@ def open_entries(folders: Sequence[Path], evaluation: str) -> list[Entry]:
     """Open evaluated runs, or folders that ``fauxto evaluate --predictions`` wrote.
 
     Raises:
-        RecipeError: fewer than two, or the same one twice.
+        RecipeError: none, or the same one twice.
         ArtifactError: one has no finished evaluation of that name.
     """
-    if len({folder.resolve() for folder in folders}) < max(2, len(folders)):
-        raise RecipeError("compare needs two or more different runs")
+    if not folders or len({folder.resolve() for folder in folders}) < len(folders):
+        raise RecipeError("compare needs run folders, each of them once")
     entries = [_open_entry(folder, evaluation) for folder in folders]
     repeated = {name for name, times in Counter(e.name for e in entries).items() if times > 1}
     names = [

@@ -207,11 +207,11 @@ def make_row(entry: Entry, rank: int) -> Row:
 def average_models(entries: Sequence[Entry]) -> Average | None:
     """Return what the mean of all scores gives; its threshold is fitted on validation rows.
 
-    None where a model has no validation scores, or not of the same images, or of one class only.
+    None for a single model, and where a model has no validation scores, or not of the same images, or of one class only.
     """
     tables = [entry.validation for entry in entries]
     first = tables[0]
-    if first is None:
+    if first is None or len(tables) < 2:
         return None
     scores = []
     for table in tables:
@@ -239,6 +239,10 @@ def average_models(entries: Sequence[Entry]) -> Average | None:
 
 def summarise_ranking(rows: Sequence[Row]) -> str:
     """Return the result in a sentence."""
+    if len(rows) == 1:
+        return (
+            f"{rows[0].model} reaches {rows[0].accuracy * 100:.2f} %; nothing to compare it with."
+        )
     top = [row.model for row in rows if row.rank == 1]
     if len(top) == len(rows):
         names = "the two models" if len(rows) == 2 else f"all {len(rows)} models"

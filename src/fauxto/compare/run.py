@@ -68,7 +68,7 @@ def compare(
         overwrite: replace an earlier result in ``out``.
 
     Raises:
-        RecipeError: fewer than two different runs.
+        RecipeError: no run, or the same one twice.
         ArtifactError: an evaluation is missing or unfinished, or ``out`` is in the way.
         DataError: the runs were evaluated on different images.
     """

@@ -45,7 +45,7 @@ class OnnxScorer:
             self._session = onnxruntime.InferenceSession(
                 path, options, providers=["CPUExecutionProvider"]
             )
-        except Exception as error:  # noqa: BLE001 - ONNX Runtime's errors share no named base
+        except Exception as error:
             raise ArtifactError(f"{path} cannot be opened as an ONNX model: {error}") from error
         card = self._session.get_modelmeta().custom_metadata_map.get(CARD_KEY)
         if card is None:
