@@ -35,10 +35,9 @@ stderr = Console(stderr=True, highlight=False, markup=False)
 def guarded(command: Callable[[], Any]) -> None:
     """Run the command line; show an error as one line and exit with its code."""
     debug = "--debug" in sys.argv
-    logging.basicConfig(
-        level=logging.DEBUG if debug else logging.WARNING,
-        format="%(levelname)s %(name)s: %(message)s",
-    )
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
+    if debug:
+        logging.getLogger("fauxto").setLevel(logging.DEBUG)
     try:
         command()
     except FauxtoError as error:
@@ -69,7 +68,7 @@ def progress_bars(*, quiet: bool) -> Iterator[ProgressCallable]:
         yield silent
         return
     tasks: dict[str, TaskID] = {}
-    with Progress(
+    bars = Progress(
         TextColumn("{task.description}"),
         BarColumn(),
         MofNCompleteColumn(),
@@ -77,14 +76,19 @@ def progress_bars(*, quiet: bool) -> Iterator[ProgressCallable]:
         TimeRemainingColumn(),
         TextColumn("{task.fields[note]}"),
         console=stderr,
-    ) as bars:
+    )
 
-        def show(stage: str, done: int, total: int, note: str = "") -> None:
-            if stage not in tasks:
-                tasks[stage] = bars.add_task(stage, total=total or None, note=note)
-            bars.update(tasks[stage], completed=done, total=total or None, note=note)
+    def show(stage: str, done: int, total: int, note: str = "") -> None:
+        if stage not in tasks:
+            bars.start()  # not before there is something to show: an error stays one line
+            tasks[stage] = bars.add_task(stage, total=total or None, note=note)
+        bars.update(tasks[stage], completed=done, total=total or None, note=note)
 
+    try:
         yield show
+    finally:
+        if tasks:
+            bars.stop()
 
 
 def note(text: str, *, quiet: bool = False) -> None:

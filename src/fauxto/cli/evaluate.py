@@ -1,13 +1,18 @@
 """``fauxto evaluate``."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
 from fauxto.cli import console
 from fauxto.cli.options import DEFAULT_WORKERS, Debug, Device, Json, Overwrite, Quiet, Workers
 from fauxto.core.labels import Split
+
+if TYPE_CHECKING:
+    from fauxto.metrics.summary import ByLabel, Metrics
+
+ROBUSTNESS_IMAGES: Final = 500
 
 
 def evaluate(
@@ -23,7 +28,16 @@ def evaluate(
     threshold: Annotated[
         float, typer.Option("--threshold", min=0, max=1, help="With --predictions.")
     ] = 0.5,
-    split: Annotated[Split, typer.Option("--split", help="Which part of the data.")] = Split.TEST,
+    detector: Annotated[
+        str | None,
+        typer.Option("--detector", help="Any Python function path -> score, as module:function."),
+    ] = None,
+    robustness: Annotated[
+        bool, typer.Option("--robustness", help="Also score 500 images disturbed in many ways.")
+    ] = False,
+    split: Annotated[
+        Split | None, typer.Option("--split", help="Which part of the data; of a run: test.")
+    ] = None,
     name: Annotated[
         str | None, typer.Option("--name", help="Folder under RUN/evaluation; default the split.")
     ] = None,
@@ -35,48 +49,74 @@ def evaluate(
     debug: Debug = False,  # noqa: ARG001 - read by console.guarded
 ) -> None:
     """Score a split and report metrics, at the threshold that validation chose."""
-    if (run is None) == (predictions is None):
-        raise typer.BadParameter("give either a RUN folder or --predictions TABLE")
-    from fauxto.evaluate.run import evaluate as run_evaluate
-    from fauxto.evaluate.run import evaluate_predictions
+    given = [name for name in (run, predictions, detector) if name is not None]
+    if len(given) != 1:
+        raise typer.BadParameter("give one of RUN, --predictions TABLE and --detector MODULE:NAME")
+    if run is None and out is None:
+        raise typer.BadParameter("--predictions and --detector need --out DIR")
+    if predictions is None and data is None:
+        raise typer.BadParameter("RUN and --detector need --data")
+    from fauxto.evaluate import run as verb
 
     with console.progress_bars(quiet=quiet) as progress:
-        if predictions is not None:
-            if out is None:
-                raise typer.BadParameter("--predictions needs --out")
-            result = evaluate_predictions(
+        if predictions is not None and out is not None:
+            result = verb.evaluate_predictions(
                 predictions, out=out, threshold=threshold, overwrite=overwrite
             )
-        else:
-            if run is None or data is None:
-                raise typer.BadParameter("a RUN needs --data DATASET")
-            result = run_evaluate(
+        elif detector is not None and data is not None and out is not None:
+            result = verb.evaluate_detector(
+                detector,
+                data=data,
+                out=out,
+                split=split,
+                threshold=threshold,
+                overwrite=overwrite,
+                progress=progress,
+            )
+        elif run is not None and data is not None:
+            result = verb.evaluate(
                 run,
                 data=data,
-                split=split,
+                split=split or Split.TEST,
                 name=name,
                 device=device,
                 workers=workers,
+                robustness=ROBUSTNESS_IMAGES if robustness else 0,
                 overwrite=overwrite,
                 progress=progress,
             )
     console.refuse_reused(result.folder, reused=result.reused)
-    metrics = result.metrics
     if as_json:
-        console.print_json(metrics.model_dump(mode="json"))
+        console.print_json(result.metrics.model_dump(mode="json"))
         return
-    c = metrics.confusion
+    _print(result.metrics)
+    console.note(f"report: {result.folder / 'index.html'}", quiet=quiet)
+
+
+def _print(metrics: "Metrics") -> None:
+    def row(name: str, by_label: "ByLabel", whole: float | None = None) -> tuple[str, ...]:
+        return (name, _number(by_label.fake), _number(by_label.real), _number(whole))
+
+    wrong = metrics.confusion
     console.print_table(
-        f"{metrics.run} on {metrics.n} {metrics.split} images, threshold {metrics.threshold:.3f}",
+        f"{metrics.run} on {metrics.n:,} {metrics.split} images, threshold {metrics.threshold:.3f}",
         ("metric", "fake", "real", "all"),
         [
-            ("precision", f"{metrics.precision.fake:.3f}", f"{metrics.precision.real:.3f}", ""),
-            ("recall", f"{metrics.recall.fake:.3f}", f"{metrics.recall.real:.3f}", ""),
-            ("F1", f"{metrics.f1.fake:.3f}", f"{metrics.f1.real:.3f}", f"{metrics.macro_f1:.3f}"),
+            row("precision", metrics.precision),
+            row("recall", metrics.recall),
+            row("F1", metrics.f1, metrics.macro_f1),
             ("accuracy", "", "", f"{metrics.accuracy:.4f}"),
-            ("ROC-AUC", "", "", "–" if metrics.roc_auc is None else f"{metrics.roc_auc:.4f}"),
-            ("wrong", f"{c.fn} called real", f"{c.fp} called fake", str(c.fn + c.fp)),
+            ("ROC-AUC", "", "", _number(metrics.roc_auc)),
+            (
+                "wrong",
+                f"{wrong.fn} called real",
+                f"{wrong.fp} called fake",
+                f"{wrong.fn + wrong.fp}",
+            ),
         ],
         numeric=(1, 2, 3),
     )
-    console.note(f"report: {result.folder / 'index.html'}", quiet=quiet)
+
+
+def _number(value: float | None) -> str:
+    return "" if value is None else f"{value:.3f}"

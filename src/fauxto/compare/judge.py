@@ -207,7 +207,8 @@ def make_row(entry: Entry, rank: int) -> Row:
 def average_models(entries: Sequence[Entry]) -> Average | None:
     """Return what the mean of all scores gives; its threshold is fitted on validation rows.
 
-    None for a single model, and where a model has no validation scores, or not of the same images, or of one class only.
+    None for a single model, and where a model has no validation scores, or not of the same images,
+    or of one class only.
     """
     tables = [entry.validation for entry in entries]
     first = tables[0]

@@ -6,15 +6,13 @@ from pathlib import Path
 from typing import Final
 
 import safetensors.torch
-from pydantic import ValidationError
 from torch import Tensor, nn
 
 from fauxto.core.artifacts import (
-    CARD,
     RECIPE,
     WEIGHTS,
     atomic_path,
-    read_json,
+    read_card,
     require_finished,
     write_text,
 )
@@ -67,19 +65,6 @@ def save_timm_config(run: Path, spec: ModelSpec, preprocess: Preprocess) -> None
         },
     }
     write_text(run / TIMM_CONFIG, json.dumps(config, indent=2) + "\n")
-
-
-def read_card(run: Path) -> ModelCard:
-    """Return a run's card.
-
-    Raises:
-        ArtifactError: it is missing, damaged, or from a newer version.
-    """
-    document = read_json(run / CARD)
-    try:
-        return ModelCard.model_validate(document)
-    except ValidationError as error:
-        raise ArtifactError(f"{run / CARD} is not a model card: {error}") from error
 
 
 def load_run(run: Path, device: str = "cpu") -> LoadedRun:

@@ -27,6 +27,7 @@ from fauxto.core.artifacts import (
     claim_folder,
     file_digest,
     finish_folder,
+    read_card,
     write_json,
     write_text,
 )
@@ -43,7 +44,7 @@ from fauxto.metrics.calibration import fake_score
 from fauxto.metrics.labels import require_both_classes
 from fauxto.metrics.threshold import REALS_NEEDED, verdicts
 from fauxto.models.build import build_network, choose_device, find_spec
-from fauxto.models.checkpoint import read_card, save_timm_config, save_weights
+from fauxto.models.checkpoint import save_timm_config, save_weights
 from fauxto.models.specs import Kind, Library
 from fauxto.models.weights import load_weights
 from fauxto.report.train_figures import training_curves_file
