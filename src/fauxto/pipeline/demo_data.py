@@ -28,6 +28,8 @@ from fauxto.core.progress import Progress, silent
 CROP_PX: Final = 128
 MAX_CROPS: Final = 36
 """Crops taken of one photograph."""
+MIN_CONTRAST: Final = 4.0
+"""Standard deviation in levels of 255 below which a crop shows nothing and is left out."""
 
 PHOTOGRAPHS: Final = (
     ("skimage", "data/astronaut.png"),
@@ -132,15 +134,15 @@ def _cut(package: str, file: str) -> Iterator[_Crop]:
         picture = np.asarray(image.convert("RGB"))
     rows, columns = picture.shape[0] // CROP_PX, picture.shape[1] // CROP_PX
     cells = [(row, column) for row in range(rows) for column in range(columns)]
-    for number, (row, column) in enumerate(cells[:MAX_CROPS]):
+    number = 0
+    for row, column in cells:
         top, left = row * CROP_PX, column * CROP_PX
-        yield _Crop(
-            photograph=Path(file).stem,
-            label=Label.FAKE if (row + column) % 2 else Label.REAL,
-            number=number,
-            pixels=picture[top : top + CROP_PX, left : left + CROP_PX],
-            grey=grey,
-        )
+        pixels = picture[top : top + CROP_PX, left : left + CROP_PX]
+        if pixels.std() < MIN_CONTRAST or number == MAX_CROPS:
+            continue
+        label = Label.FAKE if (row + column) % 2 else Label.REAL
+        yield _Crop(Path(file).stem, label, number, pixels, grey)
+        number += 1
 
 
 def _reconstruct(session: onnxruntime.InferenceSession, crop: _Crop) -> UInt8[np.ndarray, "h w 3"]:

@@ -1,0 +1,53 @@
+import pytest
+
+from fauxto.core.errors import RecipeError
+from fauxto.pipeline.config import load_config
+
+GOOD = """
+data = "pictures"
+[prepare]
+size_px = 96
+[[train]]
+name = "a"
+recipe = "lite"
+[[train]]
+name = "b"
+recipe = "mine.toml"
+set = ["train.lr=1e-3"]
+[explain]
+images = ["one.jpg"]
+"""
+
+
+def write(tmp_path, text):
+    path = tmp_path / "chain.toml"
+    path.write_text(text)
+    return path
+
+
+def test_paths_are_relative_to_the_configuration(tmp_path):
+    config = load_config(write(tmp_path, GOOD))
+    assert config.data == tmp_path / "pictures"
+    assert [section.recipe for section in config.train] == ["lite", str(tmp_path / "mine.toml")]
+    assert config.explain.images == (str(tmp_path / "one.jpg"),)
+    assert config.prepare.size_px == 96
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (GOOD.replace('name = "b"', 'name = "a"'), "same name"),
+        (GOOD.replace("size_px", "sise_px"), "prepare.sise_px: no such key"),
+        (GOOD.replace('name = "b"', 'name = "../b"'), "train.1.name"),
+        ('data = "x"', "train: Field required"),
+        ("data = ", "not valid TOML"),
+    ],
+)
+def test_a_fault_in_the_configuration_is_named_by_its_place(tmp_path, text, message):
+    with pytest.raises(RecipeError, match=message):
+        load_config(write(tmp_path, text))
+
+
+def test_a_missing_configuration_is_an_error_for_the_reader(tmp_path):
+    with pytest.raises(RecipeError, match=r"cannot read .*gone\.toml"):
+        load_config(tmp_path / "gone.toml")
