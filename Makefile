@@ -34,8 +34,16 @@ format: $(STAMP) ## rewrite files in the house format
 bench: $(STAMP) ## speed and memory, as ratios measured in one run
 	for script in bench/[a-z]*.py; do $(BIN)/python $$script || exit 1; done
 
+docs: $(STAMP) ## write the command line reference from --help
+	$(BIN)/python -m typer fauxto.cli.app utils docs --name fauxto --title "Command line" --output docs/reference.md
+
+serve: ## show the demo's report in a browser, on this machine only
+	@test -f demo-report/index.html || { echo "there is no demo-report yet: make demo"; exit 1; }
+	@echo "http://127.0.0.1:8000/ (Ctrl-C ends it)"
+	@$(PYTHON) -m http.server --bind 127.0.0.1 --directory demo-report 8000
+
 clean: ## remove caches and build outputs; never data or results
 	rm -rf build dist site .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 	find src tests -name __pycache__ -type d -prune -exec rm -rf {} +
 
-.PHONY: help install demo test check format bench clean
+.PHONY: help install demo test check format bench docs serve clean

@@ -11,7 +11,14 @@ Overwrite = Annotated[
     bool, typer.Option("--overwrite", help="Replace a result that fauxto wrote there before.")
 ]
 Workers = Annotated[
-    int, typer.Option("--workers", "-j", min=1, help="Processes or threads that work at once.")
+    int,
+    typer.Option(
+        "--workers",
+        "-j",
+        min=1,
+        show_default="all cores",
+        help="Processes or threads that work at once.",
+    ),
 ]
 Seed = Annotated[int, typer.Option("--seed", help="Seed of everything random.")]
 Device = Annotated[str, typer.Option("--device", help="cpu, cuda, cuda:1, mps or auto.")]
