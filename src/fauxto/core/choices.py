@@ -51,3 +51,12 @@ class SplitMethod(StrEnum):
     """Named generators occur in test only."""
     SOURCE_HELD_OUT = "source-held-out"
     """Named sources occur in test only."""
+
+
+class Match(StrEnum):
+    """A shortcut that ``prepare`` takes away."""
+
+    GEOMETRY = "geometry"
+    """Both classes are drawn in the same original sizes and shapes; the rest is left out."""
+    CONTAINER = "container"
+    """Both classes are compressed as JPEG alike before they are stored."""

@@ -15,7 +15,7 @@ from typing import Annotated, Any, Literal, Self
 import tomli_w
 from pydantic import BaseModel, Field, ValidationError, model_validator
 
-from fauxto.core.choices import Fit, Policy, Resample, SplitMethod
+from fauxto.core.choices import Fit, Match, Policy, Resample, SplitMethod
 from fauxto.core.errors import RecipeError
 from fauxto.core.records import Record
 
@@ -162,6 +162,8 @@ class PrepareOptions(Record):
     """Share of what is not test that becomes validation, if the data have none."""
     test: Annotated[float, Field(gt=0, lt=1)] = 0.2
     """Share that becomes test where the split is drawn."""
+    match: tuple[Match, ...] = ()
+    """Shortcuts to take away."""
     seed: int = 42
 
 

@@ -36,6 +36,10 @@ class ExplainSection(Record):
     """Test pictures, half of each class."""
     images: tuple[str, ...] = ()
     """Pictures to explain instead, relative to the configuration."""
+    measured: Annotated[int, Field(ge=1)] = 200
+    """Test pictures over which the maps are measured and averaged."""
+    tested: Annotated[int, Field(ge=0)] = 16
+    """Test pictures on which belief in the maps is tested; 0 tests nothing."""
 
 
 class ChainConfig(Record):

@@ -11,10 +11,13 @@ from fauxto.pipeline.run import ChainResult, run
 
 PREFACE: Final = (
     "This is the demo. Its real pictures are crops of the photographs that scikit-image and "
-    "scikit-learn ship; its fakes are the same crops passed through a small neural "
+    "scikit-learn ship; its fakes are other crops of the same photographs, passed through a small neural "
     "encoder-decoder that ships with fauxto. The numbers below show that the chain works. They "
     "say nothing about Midjourney or any other image generator."
 )
+
+SIZE_PX: Final = 192
+"""Twice the crops' size: large enough for heat maps with some detail."""
 
 
 def demo(
@@ -39,11 +42,11 @@ def demo(
         title="fauxto's demo: real crops or neural reconstructions?",
         preface=PREFACE,
         data=data,
-        prepare=PrepareOptions(seed=seed),
+        prepare=PrepareOptions(size_px=SIZE_PX, seed=seed),
         train=(
             TrainSection(name="lite", recipe="demo-lite", set=(f"train.seed={seed}",)),
             TrainSection(name="resnet18", recipe="demo-resnet18", set=(f"train.seed={seed}",)),
         ),
-        explain=ExplainSection(sample=6),
+        explain=ExplainSection(sample=6, measured=60, tested=8),
     )
     return run(config, out=out, workers=workers, overwrite=overwrite, progress=progress)

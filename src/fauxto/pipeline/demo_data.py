@@ -25,10 +25,10 @@ from fauxto.core.errors import MissingExtra
 from fauxto.core.labels import Label, Split
 from fauxto.core.progress import Progress, silent
 
-CROP_PX: Final = 128
+CROP_PX: Final = 96
 MAX_CROPS: Final = 36
 """Crops taken of one photograph."""
-MIN_CONTRAST: Final = 4.0
+MIN_CONTRAST: Final = 12.0
 """Standard deviation in levels of 255 below which a crop shows nothing and is left out."""
 
 PHOTOGRAPHS: Final = (

@@ -86,6 +86,8 @@ def run(
         "data": folders.dataset,
         "images": tuple(Path(image) for image in config.explain.images),
         "sample": config.explain.sample,
+        "measured": config.explain.measured,
+        "tested": config.explain.tested,
     }
     stage(explain, folders.runs, out=folders.explanations, **shown, **network)
     write_story(config, folders)

@@ -18,21 +18,37 @@ from fauxto.core.artifacts import (
     require_finished,
     write_json,
 )
-from fauxto.core.choices import SplitMethod
+from fauxto.core.choices import Match, SplitMethod
 from fauxto.core.errors import DataError, ImageStatus
-from fauxto.core.labels import LABELS, Split
+from fauxto.core.labels import Split
 from fauxto.core.progress import Progress, silent
 from fauxto.core.recipe import PrepareOptions
 from fauxto.core.records import ClassCounts, Preprocess
 from fauxto.data.prepared import digest_rows, open_dataset
 from fauxto.data.split import assign_splits
-from fauxto.data.table import IMAGE_SCHEMA, read_images, write_table
+from fauxto.data.table import read_images, write_table
 from fauxto.engine.local import map_rows
 from fauxto.imaging.decode import Limits
-from fauxto.prepare.standardise import Job, Outcome, lose, name_picture, standardise
+from fauxto.prepare.match import match_geometry
+from fauxto.prepare.standardise import Job, draw_quality, lose, name_picture, standardise
+from fauxto.prepare.table import count, list_failed, require_both_labels, tabulate
 
 TIMEOUT_S: Final = 60.0
 MEMORY_LIMIT_BYTES: Final = 3 << 30
+
+UNMATCHED: Final = "unmatched"
+"""Status of a readable file that ``match`` left out."""
+
+_ADVICE: Final = "give more data, or change --split, --val, --test or --match"
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """Rows with their split, in the order of work, and what matching did."""
+
+    rows: pl.DataFrame
+    unmatched: pl.DataFrame
+    matching: dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -42,7 +58,7 @@ class PrepareResult:
     Attributes:
         out: its folder.
         counts: pictures of each class per split.
-        excluded: files left out, by status.
+        excluded: files left out, by status; ``unmatched`` where a shortcut was taken away.
         reused: whether the same result was there already.
     """
 
@@ -68,13 +84,13 @@ def prepare(
         data: the folder or table that was audited.
         audit: folder written by ``fauxto audit`` for these data.
         out: folder to write.
-        options: size, fit and split.
+        options: size, fit, split and what to match.
         workers: processes.
         overwrite: replace an earlier result.
         progress: told how many pictures are done.
 
     Raises:
-        DataError: there is no audit, it is of other data, or a split cannot be made.
+        DataError: there is no audit, it is of other data, or the data cannot be split or matched.
         ArtifactError: the audit is unfinished, or ``out`` is in the way or cannot be written.
     """
     options = options or PrepareOptions()
@@ -82,28 +98,20 @@ def prepare(
         raise DataError(f"run 'fauxto audit {data} --out AUDIT' first and give --audit AUDIT")
     require_finished(audit, "audit")
     stamp = read_json(audit / STAMP)
-    arguments = {"audit": stamp["fingerprint"], "options": options.model_dump(mode="json")}
+    root = _find_root(data, stamp["arguments"])
+    arguments = {"audit": stamp["fingerprint"], "options": _name_options(options)}
     claim = claim_folder(out, "prepare", arguments, overwrite=overwrite)
     if claim.state is FolderState.DONE:
         return _read_result(out)
     images = read_images(audit / IMAGES)
     usable = images.filter(pl.col("status") == ImageStatus.OK.value)
-    root = _find_root(data, stamp["arguments"])
-    split = assign_splits(
-        usable,
-        options.split,
-        val=options.val,
-        test=options.test,
-        hold_out=options.hold_out,
-        seed=options.seed,
-    )
-    planned = usable.drop("split").join(split, on="path").sort("path")
+    plan = _plan(usable, options)
     preprocess = Preprocess(size_px=options.size_px, fit=options.fit, resample=options.resample)
     limits = Limits(max_pixels=int(stamp["arguments"]["max_pixels"]))
-    targets = [_place(row) for row in planned.iter_rows(named=True)]
+    targets = [_place(row) for row in plan.rows.iter_rows(named=True)]
     jobs = [
-        Job(path, root / path, out / target, preprocess, limits)
-        for path, target in zip(planned["path"], targets, strict=True)
+        Job(path, root / path, out / target, preprocess, limits, _choose_quality(path, options))
+        for path, target in zip(plan.rows["path"], targets, strict=True)
     ]
     outcomes = list(
         map_rows(
@@ -116,26 +124,67 @@ def prepare(
             progress=partial(_tell, progress, len(jobs)),
         )
     )
-    table = _tabulate(planned, targets, outcomes, options.size_px)
-    _require_both(table)
-    excluded = [
-        *images.filter(pl.col("status") != ImageStatus.OK.value)
-        .select("path", "label", "status", "error")
-        .iter_rows(named=True),
-        *_failed(planned, outcomes),
-    ]
-    write_table(out / IMAGES, table)
+    table = tabulate(plan.rows, targets, outcomes, options.size_px)
+    require_both_labels(table, _ADVICE)
+    left_out = pl.concat(
+        [images.filter(pl.col("status") != ImageStatus.OK.value), plan.unmatched], how="diagonal"
+    )
     document = {
         "options": options.model_dump(mode="json"),
         "preprocess": preprocess.model_dump(mode="json"),
-        "split_method": _describe(options),
+        "preprocess_hash": preprocess.hash,
+        "split_method": _describe(options, own_val=Split.VAL.value in usable["split"]),
+        "matching": plan.matching,
         "digest": digest_rows(table),
-        "counts": _count(table),
-        "excluded": excluded,
+        "counts": count(table),
+        "excluded": [
+            *left_out.select("path", "label", "status", "error").iter_rows(named=True),
+            *list_failed(plan.rows, outcomes),
+        ],
     }
+    _remove_strays(out, set(table["path"]))
+    write_table(out / IMAGES, table)
     write_json(out / PREPARE, document)
     finish_folder(claim)
     return _result(out, document, reused=False)
+
+
+def _name_options(options: PrepareOptions) -> dict[str, Any]:
+    # Left out while unused, so that data sets made before there was matching stay valid.
+    return options.model_dump(mode="json", exclude=None if options.match else {"match"})
+
+
+def _plan(usable: pl.DataFrame, options: PrepareOptions) -> _Plan:
+    split = assign_splits(
+        usable,
+        options.split,
+        val=options.val,
+        test=options.test,
+        hold_out=options.hold_out,
+        seed=options.seed,
+    )
+    rows = usable.drop("split").join(split, on="path").sort("path")
+    require_both_labels(rows, _ADVICE)
+    if Match.GEOMETRY not in options.match:
+        return _Plan(rows, rows.clear(), {})
+    matched = match_geometry(rows, seed=options.seed)
+    require_both_labels(matched.kept, _ADVICE)
+    unmatched = rows.join(matched.kept, on="path", how="anti").with_columns(
+        status=pl.lit(UNMATCHED)
+    )
+    found = {"step_octaves": matched.step, "roc_auc": matched.roc_auc}
+    return _Plan(matched.kept, unmatched, {Match.GEOMETRY.value: found})
+
+
+def _choose_quality(path: str, options: PrepareOptions) -> int | None:
+    return draw_quality(path, options.seed) if Match.CONTAINER in options.match else None
+
+
+def _remove_strays(out: Path, pictures: set[str]) -> None:
+    """Remove half-written files of a killed call: ImageFolder would take them for pictures."""
+    for path in out.glob("*/*/*"):
+        if path.relative_to(out).as_posix() not in pictures:
+            path.unlink()
 
 
 def _tell(progress: Progress, total: int, done: int) -> None:
@@ -154,79 +203,21 @@ def _place(row: dict[str, Any]) -> str:
     return f"{row['split']}/{row['label']}/{name_picture(row['path'])}"
 
 
-def _tabulate(
-    planned: pl.DataFrame, targets: list[str], outcomes: list[Outcome], size_px: int
-) -> pl.DataFrame:
-    """Return ``images.parquet`` of the made pictures: their own facts, the original's origin."""
-    made = planned.with_columns(
-        original=pl.col("path"),
-        path=pl.Series(targets, dtype=pl.String),
-        status=pl.Series([outcome.status.value for outcome in outcomes], dtype=pl.String),
-        bytes=pl.Series([outcome.bytes for outcome in outcomes], dtype=pl.Int64),
-        sha256=pl.Series([outcome.sha256 for outcome in outcomes], dtype=pl.String),
-        format=pl.lit("PNG"),
-        mode=pl.lit("RGB"),
-        width=pl.lit(size_px, pl.Int32),
-        height=pl.lit(size_px, pl.Int32),
-        aspect=pl.lit(1.0),
-        frames=pl.lit(1, pl.Int32),
-        has_alpha=pl.lit(value=False),
-        has_exif=pl.lit(value=False),
-        has_c2pa=pl.lit(value=False),
-        **{
-            name: pl.lit(None, IMAGE_SCHEMA[name])
-            for name in (
-                "orientation", "jpeg_quality", "jpeg_subsampling", "camera", "software",
-                "generator_hint",
-            )
-        },
-    )  # fmt: skip
-    return (
-        made.filter(pl.col("status") == ImageStatus.OK.value)
-        .select(*IMAGE_SCHEMA, "original")
-        .sort("path")
-    )
-
-
-def _failed(planned: pl.DataFrame, outcomes: list[Outcome]) -> list[dict[str, Any]]:
-    return [
-        {"path": outcome.original, "label": label, "status": outcome.status.value,
-         "error": outcome.error}
-        for outcome, label in zip(outcomes, planned["label"], strict=True)
-        if outcome.status is not ImageStatus.OK
-    ]  # fmt: skip
-
-
-def _require_both(table: pl.DataFrame) -> None:
-    for split in Split:
-        for label in LABELS:
-            rows = table.filter(pl.col("split") == split.value, pl.col("label") == label.value)
-            if rows.is_empty():
-                raise DataError(
-                    f"no {label} picture is left for split '{split}': give more data, or change "
-                    "--split, --val or --test"
-                )
-
-
-def _describe(options: PrepareOptions) -> str:
-    held = f" ({', '.join(options.hold_out)})" if options.hold_out else ""
-    drawn = "single images" if options.split is SplitMethod.RANDOM else "whole groups"
-    return (
-        f"{options.split.value}{held}; validation {options.val:.0%} of training by {drawn}, "
-        f"stratified by label, seed {options.seed}"
-    )
-
-
-def _count(table: pl.DataFrame) -> dict[str, dict[str, int]]:
-    return {
-        split.value: {
-            label.value: table.filter(
-                pl.col("split") == split.value, pl.col("label") == label.value
-            ).height
-            for label in LABELS
-        }
-        for split in Split
-    }
+def _describe(options: PrepareOptions, *, own_val: bool) -> str:
+    method = options.split.value
+    if options.hold_out:
+        method += f" ({', '.join(options.hold_out)})"
+    if options.split is SplitMethod.GIVEN and own_val:
+        method += "; validation as in the data"
+    else:
+        drawn = "single images" if options.split is SplitMethod.RANDOM else "whole groups"
+        method += (
+            f"; validation {options.val:.0%} of training by {drawn}, stratified by label, "
+            f"seed {options.seed}"
+        )
+    if options.match:
+        method += f"; matched by {' and '.join(sorted(set(options.match)))}"
+    return method
 
 
 def _read_result(out: Path) -> PrepareResult:

@@ -61,6 +61,7 @@ def draw_side_by_side(columns: Sequence[str], rows: Sequence[Sequence[Panel]]) -
     )
     bar.set_ticks([0, 1], labels=["nothing", "strongest of this picture"])
     bar.outline.set_visible(False)
+    figure.patch.set_alpha(1)
     buffer = io.BytesIO()
     with rc_context({"savefig.dpi": _DPI}):
         figure.savefig(buffer, format="png", facecolor="white", metadata={"Software": None})

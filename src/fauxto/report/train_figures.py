@@ -57,5 +57,5 @@ def _draw(history: pl.DataFrame) -> Figure:
         axis.set_xlabel("epoch")
         axis.set_ylabel(f"{name} ({unit})")
         axis.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
-    loss.legend()
+    loss.legend(frameon=False)
     return figure
