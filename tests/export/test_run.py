@@ -1,3 +1,4 @@
+import numpy as np
 import onnx
 import pytest
 import torch
@@ -68,7 +69,7 @@ def test_a_file_whose_scores_differ_is_not_written(tmp_path, monkeypatch):
             pass
 
         def logits(self, inputs):
-            return Module()(torch.from_numpy(inputs)).numpy() + [[0.0, 0.5]]
+            return Module()(torch.from_numpy(inputs)).numpy() + np.array([[0.0, 0.5]])
 
     monkeypatch.setattr(verb, "load_run", lambda run: Loaded())
     monkeypatch.setattr(verb, "_to_onnx", lambda loaded: b"content")

@@ -11,9 +11,9 @@ from fauxto.pipeline.run import ChainResult, run
 
 PREFACE: Final = (
     "This is the demo. Its real pictures are crops of the photographs that scikit-image and "
-    "scikit-learn ship; its fakes are other crops of the same photographs, passed through a small neural "
-    "encoder-decoder that ships with fauxto. The numbers below show that the chain works. They "
-    "say nothing about Midjourney or any other image generator."
+    "scikit-learn ship; its fakes are other crops of the same photographs, passed through a small "
+    "neural encoder-decoder that ships with fauxto. The numbers below show that the chain works. "
+    "They say nothing about Midjourney or any other image generator."
 )
 
 SIZE_PX: Final = 192

@@ -64,13 +64,10 @@ class Detector:
         return cls(open_scorer(Path(model), device), policy=policy)
 
     def predict(self, image: type_of_image) -> Prediction:
-        """Return the prediction for one image.
+        """Return the prediction for one image; one that cannot be read has its error, no score.
 
         Args:
             image: path, bytes of a file, Pillow image, or uint8 array of shape (h, w, 3).
-
-        Raises:
-            UnreadableImage: the image cannot be decoded.
         """
         name = str(image) if isinstance(image, str | Path) else "-"
         inputs = [ImageInput(name, _content(image))]
