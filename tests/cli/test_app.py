@@ -48,6 +48,20 @@ def test_an_error_for_the_reader_is_one_line_and_exit_1(tmp_path):
     assert "nowhere" in result.stderr
 
 
+def test_a_missing_extra_is_named(tmp_path):
+    code = (
+        "import sys; sys.modules['torch'] = None\n"
+        f"sys.argv = ['fauxto', 'train', {str(tmp_path)!r}, '--out', {str(tmp_path / 'x')!r}]\n"
+        "from fauxto.cli.app import main; main()"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False
+    )
+    assert result.returncode == 1
+    assert result.stderr.startswith("error: this command needs an optional part")
+    assert "fauxto[train]" in result.stderr
+
+
 def test_debug_shows_where_an_error_arose(tmp_path):
     result = fauxto("audit", tmp_path / "nowhere", "--out", tmp_path / "out", "--debug")
     assert result.returncode == 1

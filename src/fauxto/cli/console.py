@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from rich.console import Console
 from rich.progress import (
@@ -20,13 +20,23 @@ from rich.progress import (
 )
 from rich.table import Table
 
-from fauxto.core.errors import ArtifactError, FauxtoError
+from fauxto.core.errors import ArtifactError, FauxtoError, MissingExtra
 from fauxto.core.progress import Progress as ProgressCallable
 from fauxto.core.progress import silent
 
 EXIT_ERROR = 1
 EXIT_GATE = 3
 """A gate did not pass: blocking findings with --strict, or a fake with --fail-on fake."""
+
+EXTRAS: Final = {
+    **dict.fromkeys(
+        ("torch", "torchvision", "timm", "lightning_fabric", "captum", "onnx", "onnxscript",
+         "safetensors"),
+        "train",
+    ),
+    "skimage": "demo",
+}  # fmt: skip
+"""Which extra brings a package that the light install lacks."""
 
 stdout = Console(highlight=False, markup=False)
 stderr = Console(stderr=True, highlight=False, markup=False)
@@ -42,6 +52,11 @@ def guarded(command: Callable[[], Any]) -> None:
         command()
     except FauxtoError as error:
         _fail(str(error), debug=debug)
+    except ModuleNotFoundError as error:
+        extra = EXTRAS.get((error.name or "").partition(".")[0])
+        if extra is None:
+            raise
+        _fail(str(MissingExtra("this command", extra)), debug=debug)
     except KeyboardInterrupt:
         stderr.print("interrupted; the same command resumes", style="yellow")
         sys.exit(130)

@@ -21,8 +21,11 @@ STEPS: Final = (1.0, 0.5, 0.25, 0.125, 0.0625, 0.0)
 """Widths of the cells in octaves of area and of aspect, tried in this order; 0 is equal sizes."""
 CHANCE_BAND: Final = (0.45, 0.55)
 """ROC-AUC of a label guessed from sizes that passes as chance."""
-MIN_PAIRS: Final = 20
+MIN_PAIRS: Final = 50
 """Pairs below which nothing can be said of what sizes give away."""
+LEAST_ALIKE: Final = 10
+"""Pairs of exactly one size below which none of that size is drawn: of a lone pair, the one that a
+model has seen tells the label of the other, which is then the opposite."""
 
 _FOLDS: Final = 5
 
@@ -76,9 +79,9 @@ def _draw_pairs(images: pl.DataFrame, step: float) -> pl.DataFrame:
     """Return the rows drawn with ``_pair``, a number that one real and one fake share."""
     if step == 0:
         cell: tuple[str, ...] = ("split", "width", "height")
-        placed = images
+        placed, least = images, LEAST_ALIKE
     else:
-        cell = ("split", "_area", "_aspect", "_square")
+        cell, least = ("split", "_area", "_aspect", "_square"), 1
         width, height = pl.col("width").log(2), pl.col("height").log(2)
         placed = images.with_columns(
             _area=((width + height) / step).floor(),
@@ -89,7 +92,7 @@ def _draw_pairs(images: pl.DataFrame, step: float) -> pl.DataFrame:
     sizes = [((pl.col("label") == label.value).sum()).over(cell) for label in LABELS]
     return (
         ranked.with_columns(_least=pl.min_horizontal(sizes))
-        .filter(pl.col("_rank") <= pl.col("_least"))
+        .filter(pl.col("_rank") <= pl.col("_least"), pl.col("_least") >= least)
         .sort(*cell, "_rank", "label")
         .with_columns(_pair=pl.struct(*cell, "_rank").rank("dense"))
     )
