@@ -54,9 +54,8 @@ def guarded(command: Callable[[], Any]) -> None:
         _fail(str(error), debug=debug)
     except ModuleNotFoundError as error:
         extra = EXTRAS.get((error.name or "").partition(".")[0])
-        if extra is None:
-            raise
-        _fail(str(MissingExtra("this command", extra)), debug=debug)
+        unexpected = f"unexpected: {error} (a fault in fauxto; --debug shows where)"
+        _fail(str(MissingExtra("this command", extra)) if extra else unexpected, debug=debug)
     except KeyboardInterrupt:
         stderr.print("interrupted; the same command resumes", style="yellow")
         sys.exit(130)
