@@ -84,3 +84,12 @@ def test_names_are_plain_unique_and_depend_on_the_path_alone():
     assert names[0].startswith("photo-")
     assert names == [name_picture(path) for path in hard]
     assert name_picture("bad\udcff.jpg").isascii()
+
+
+def test_a_native_crop_keeps_its_scale_with_fast_decoding(tmp_path):
+    content = encoded(noise(1600, 1200), "JPEG", quality=90)
+    standardise(job(tmp_path, content, fit=Fit.NATIVE_CROP, size_px=64, resample=Resample.FAST))
+    with Image.open(io.BytesIO(content)) as original:
+        expected = original.convert("RGB").crop((768, 568, 832, 632))
+    with Image.open(tmp_path / "out/a.png") as made:
+        assert np.array_equal(np.asarray(made), np.asarray(expected))
