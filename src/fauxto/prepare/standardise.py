@@ -19,8 +19,14 @@ from fauxto.imaging.preprocess import fit_image
 PNG_LEVEL: Final = 1
 """Compression level: the pictures are read far more often than stored files are counted."""
 
-QUALITIES: Final = range(60, 96)
-"""JPEG qualities of which each picture gets one where containers are matched."""
+QUALITIES: Final = range(60, 81)
+"""JPEG qualities of which each picture gets one where containers are matched.
+
+Low enough to cover the traces of most earlier compression. Measured at the worst, on 120
+photographs of the final size of which half had been JPEG: how much a picture changes when it is
+compressed once more told the two apart with ROC-AUC 0.99 to 1. Afterwards that was within 0.03 of
+chance for earlier qualities 90 and 95, and within 0.16 for 75 and 80: weakened, not erased.
+"""
 
 _STEM_CHARACTERS: Final = 48
 _DIGEST_DIGITS: Final = 12
