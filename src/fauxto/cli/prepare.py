@@ -7,7 +7,7 @@ import typer
 
 from fauxto.cli import console
 from fauxto.cli.options import DEFAULT_WORKERS, Debug, Json, Out, Overwrite, Quiet, Seed, Workers
-from fauxto.core.choices import Fit, Resample, SplitMethod
+from fauxto.core.choices import Fit, Match, Resample, SplitMethod
 
 
 def prepare(
@@ -34,6 +34,10 @@ def prepare(
         list[str] | None,
         typer.Option("--hold-out", help="Generator or source for test only (repeatable)."),
     ] = None,
+    match: Annotated[
+        list[Match] | None,
+        typer.Option("--match", help="Shortcut to take away (repeatable)."),
+    ] = None,
     seed: Seed = 42,
     workers: Workers = DEFAULT_WORKERS,
     overwrite: Overwrite = False,
@@ -53,6 +57,7 @@ def prepare(
         hold_out=tuple(hold_out or ()),
         val=val,
         test=test,
+        match=tuple(match or ()),
         seed=seed,
     )
     with console.progress_bars(quiet=quiet) as progress:
