@@ -12,13 +12,18 @@ from fauxto.data.prepared import open_dataset
 from fauxto.data.table import IMAGE_SCHEMA, write_table
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture(autouse=True, scope="package")
 def _one_thread():
+    """Before any fixture trains: the last bits of a sum depend on the number of threads."""
     before = torch.get_num_threads()
     torch.set_num_threads(1)
-    torch.manual_seed(0)
     yield
     torch.set_num_threads(before)
+
+
+@pytest.fixture(autouse=True)
+def _seeded():
+    torch.manual_seed(0)
 
 
 def draw(label, seed, size_px):

@@ -11,7 +11,8 @@ import sys
 import time
 import warnings
 from collections import deque
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import contextmanager
 from multiprocessing.connection import Connection, wait
 from typing import Any, Final, Generic, TypeVar
 
@@ -76,6 +77,22 @@ def map_rows(
         pool.stop()
 
 
+@contextmanager
+def _interrupts_held() -> Iterator[None]:
+    """Hold Ctrl-C back while a process starts; here it arrives when the block ends.
+
+    The process inherits the mask, so that it is never interrupted half-way through its imports.
+    """
+    if sys.platform == "win32":
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 class _Worker:
     """A process, the pipe to it, and the rows it was given."""
 
@@ -85,7 +102,8 @@ class _Worker:
         self.process = context.Process(
             target=_work, args=(theirs, payload, memory_limit_bytes), daemon=True
         )
-        self.process.start()
+        with _interrupts_held():
+            self.process.start()
         theirs.close()
         self.ready = False
         self.indices: deque[int] = deque()
