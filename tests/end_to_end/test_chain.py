@@ -61,7 +61,6 @@ def metrics_of(report: Path) -> list[bytes]:
     return [path.read_bytes() for path in sorted(report.glob("runs/*/evaluation/*/metrics.json"))]
 
 
-@pytest.mark.slow
 def test_the_chain_ends_in_a_report_and_its_parts_work_alone(config, tmp_path):
     report = tmp_path / "report"
     result = fauxto("run", config, "--out", report, "--quiet", "--device", "cpu")
@@ -90,7 +89,6 @@ def test_the_chain_ends_in_a_report_and_its_parts_work_alone(config, tmp_path):
     assert "already holds exactly this result" in again.stderr
 
 
-@pytest.mark.slow
 def test_a_chain_killed_at_any_stage_finishes_with_the_same_numbers(config, tmp_path):
     straight = tmp_path / "straight"
     fauxto("run", config, "--out", straight, "--quiet", "--device", "cpu")
