@@ -49,7 +49,8 @@ def draw_confusion(axis: Axes, confusion: Confusion, title: str) -> None:
             f"{counts[row, column]:,}\n{share:.1%}",
             ha="center",
             va="center",
-            color="black" if share > 0.5 else "white",
+            # Not black: the page turns black text into its own ink, light in the dark.
+            color="#101418" if share > 0.5 else "white",
             fontsize=12,
         )
     names = [str(Label.FAKE), str(Label.REAL)]
