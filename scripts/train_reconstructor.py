@@ -17,6 +17,8 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
+from fauxto.export.run import strip_traces
+
 CROP_PX = 96
 BATCH = 16
 SUFFIXES = {".jpg", ".jpeg", ".png"}
@@ -110,7 +112,9 @@ def main() -> None:
         dynamo=True,
         verbose=False,
     )  # fmt: skip
-    onnx.save_model(program.model_proto, arguments.out)
+    model = program.model_proto
+    strip_traces(model)
+    onnx.save_model(model, arguments.out)
     print(f"{arguments.out}: {arguments.out.stat().st_size / 1e3:.0f} kB")
 
 

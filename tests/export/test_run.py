@@ -77,3 +77,20 @@ def test_a_file_whose_scores_differ_is_not_written(tmp_path, monkeypatch):
     with pytest.raises(ArtifactError, match=r"was not written: its scores differ"):
         verb.export(tmp_path, out=tmp_path / "model.onnx")
     assert list(tmp_path.glob("*")) == []
+
+
+def test_the_file_says_nothing_of_the_machine_that_wrote_it():
+    node = helper.make_node("Identity", ["input"], ["logits"], doc_string="model.py")
+    trace = node.metadata_props.add()
+    trace.key, trace.value = "pkg.torch.onnx.stack_trace", 'File "/home/me/model.py", line 3'
+    graph = helper.make_graph(
+        [node],
+        "g",
+        [helper.make_tensor_value_info("input", TensorProto.FLOAT, [1, 2], "model.py")],
+        [helper.make_tensor_value_info("logits", TensorProto.FLOAT, [1, 2])],
+    )
+    model = helper.make_model(graph)
+    assert b"model.py" in model.SerializeToString()
+    verb.strip_traces(model)
+    assert b"model.py" not in model.SerializeToString()
+    onnx.checker.check_model(model)

@@ -246,7 +246,7 @@ def summarise_ranking(rows: Sequence[Row]) -> str:
         )
     top = [row.model for row in rows if row.rank == 1]
     if len(top) == len(rows):
-        names = "the two models" if len(rows) == 2 else f"all {len(rows)} models"
+        names = "the two models" if len(rows) == 2 else f"any of the {len(rows)} models"
         return f"This test set cannot tell {names} apart."
     if len(top) == 1:
         best = next(row for row in rows if row.rank == 1)

@@ -97,6 +97,7 @@ def _to_onnx(loaded: LoadedRun) -> bytes:
     if program is None:
         raise ArtifactError("torch gave no ONNX program for this network")
     model = program.model_proto
+    strip_traces(model)
     entry = model.metadata_props.add()
     entry.key = CARD_KEY
     entry.value = loaded.card.model_dump_json()
@@ -104,6 +105,21 @@ def _to_onnx(loaded: LoadedRun) -> bytes:
     buffer = io.BytesIO()
     onnx.save_model(model, buffer)
     return buffer.getvalue()
+
+
+def strip_traces(model: onnx.ModelProto) -> None:
+    """Remove what torch's exporter notes of this machine: source lines and paths of every node."""
+    graph = model.graph
+    for part in (
+        graph,
+        *graph.node,
+        *graph.value_info,
+        *graph.input,
+        *graph.output,
+        *graph.initializer,
+    ):
+        part.ClearField("metadata_props")
+        part.ClearField("doc_string")
 
 
 def _score_difference(loaded: LoadedRun, scorer: OnnxScorer) -> float:
