@@ -65,6 +65,15 @@ def test_overwrite_never_deletes_a_folder_of_others(tmp_path):
     assert (tmp_path / "photos" / "holiday.jpg").exists()
 
 
+def test_a_call_killed_while_it_wrote_its_first_stamp_can_be_called_again(tmp_path):
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / ".fauxto-k2j1.json").write_text("")
+    claim = claim_folder(tmp_path / "out", "audit", {})
+    assert claim.state is FolderState.NEW
+    finish_folder(claim)
+    require_finished(tmp_path / "out", "audit")
+
+
 def test_a_file_in_the_way_is_an_error_for_the_reader(tmp_path):
     (tmp_path / "out").write_text("x")
     with pytest.raises(ArtifactError, match="is a file"):

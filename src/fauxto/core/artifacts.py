@@ -92,7 +92,7 @@ def claim_folder(
         raise ArtifactError(f"{folder} is a file, not a folder: choose another --out")
     stamp_path = folder / STAMP
     stamp = read_json(stamp_path) if stamp_path.is_file() else None
-    if stamp is None and folder.is_dir() and any(folder.iterdir()):
+    if stamp is None and folder.is_dir() and not all(map(_is_begun_stamp, folder.iterdir())):
         raise ArtifactError(
             f"{folder} holds files that fauxto did not write: choose another --out "
             f"(fauxto deletes only folders with its own {STAMP})"
@@ -108,6 +108,11 @@ def claim_folder(
         raise ArtifactError(f"cannot make the folder {folder}: {error.strerror}") from error
     _write_stamp(folder, verb, call, arguments, finished=False)
     return Claim(folder, FolderState.NEW, call)
+
+
+def _is_begun_stamp(path: Path) -> bool:
+    """Return whether a file is what a call killed while it wrote its first stamp leaves behind."""
+    return path.name.startswith(f".{Path(STAMP).stem}-") and path.suffix == Path(STAMP).suffix
 
 
 def _claim_existing(folder: Path, stamp: Mapping[str, Any], verb: str, call: str) -> Claim:
