@@ -1,23 +1,13 @@
-"""A function over many rows, in worker processes that may hang or die without loss of a row.
+"""A function over many rows, in worker processes that may hang or die without loss of a row."""
 
-Workers are spawned, not forked: forking a process with threads (polars, BLAS) can deadlock.
-"""
-
-import multiprocessing
-import os
 import pickle
-import signal
-import sys
 import time
-import warnings
 from collections import deque
-from collections.abc import Callable, Generator, Iterator, Sequence
-from contextlib import contextmanager
-from multiprocessing.connection import Connection, wait
-from typing import Any, Final, Generic, TypeVar
+from collections.abc import Callable, Generator, Sequence
+from multiprocessing.connection import wait
+from typing import Final, Generic, TypeVar
 
-if sys.platform == "linux":
-    import resource
+from fauxto.engine.worker import STOP_TIMEOUT_S, Worker, WorkerStartError, describe_end
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -25,13 +15,6 @@ R = TypeVar("R")
 _MAX_CHUNK: Final = 16
 _WINDOW_CHUNKS: Final = 4
 """Chunks per worker that may lie finished beyond the next row to be yielded; bounds memory."""
-_START_TIMEOUT_S: Final = 120.0
-_STOP_TIMEOUT_S: Final = 1.0
-_ONE_THREAD: Final = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
-
-
-class WorkerStartError(RuntimeError):
-    """A worker process could not start: the function or its module cannot be loaded there."""
 
 
 def map_rows(
@@ -77,50 +60,6 @@ def map_rows(
         pool.stop()
 
 
-@contextmanager
-def _interrupts_held() -> Iterator[None]:
-    """Hold Ctrl-C back while a process starts; here it arrives when the block ends.
-
-    The process inherits the mask, so that it is never interrupted half-way through its imports.
-    """
-    if sys.platform == "win32":
-        yield
-        return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
-class _Worker:
-    """A process, the pipe to it, and the rows it was given."""
-
-    def __init__(self, payload: bytes, memory_limit_bytes: int | None) -> None:
-        context = multiprocessing.get_context("spawn")
-        self.pipe, theirs = context.Pipe()
-        self.process = context.Process(
-            target=_work, args=(theirs, payload, memory_limit_bytes), daemon=True
-        )
-        with _interrupts_held():
-            self.process.start()
-        theirs.close()
-        self.ready = False
-        self.indices: deque[int] = deque()
-        self.deadline = time.monotonic() + _START_TIMEOUT_S
-
-    def give(self, indices: Sequence[int], rows: Sequence[Any], timeout_s: float) -> None:
-        self.indices.extend(indices)
-        self.deadline = time.monotonic() + timeout_s
-        self.pipe.send([(index, rows[index]) for index in indices])
-
-    def stop(self) -> None:
-        """End the process at once and reap it."""
-        self.pipe.close()
-        self.process.kill()
-        self.process.join(_STOP_TIMEOUT_S)
-
-
 class _Pool(Generic[T, R]):
     """Workers, what they were given, and what came back."""
 
@@ -140,7 +79,7 @@ class _Pool(Generic[T, R]):
         self.payload = pickle.dumps(function)
         self.size = max(1, min(workers, len(rows)))
         self.chunk = max(1, min(_MAX_CHUNK, len(rows) // (self.size * 8)))
-        self.workers: list[_Worker] = []
+        self.workers: list[Worker] = []
         self.results: dict[int, R] = {}
         self.finished = 0
         self.next_index = 0
@@ -149,7 +88,7 @@ class _Pool(Generic[T, R]):
 
     def start(self) -> None:
         for _ in range(self.size):
-            self.workers.append(_Worker(self.payload, self.memory_limit_bytes))
+            self.workers.append(Worker(self.payload, self.memory_limit_bytes))
 
     def stop(self) -> None:
         for worker in self.workers:
@@ -159,7 +98,7 @@ class _Pool(Generic[T, R]):
     def step(self, wanted: int) -> None:
         """Give out work, then wait for the next message, death or deadline."""
         self._give_out(wanted)
-        soon = time.monotonic() + _STOP_TIMEOUT_S
+        soon = time.monotonic() + STOP_TIMEOUT_S
         nearest = min((worker.deadline for worker in self._busy()), default=soon)
         pipes = {worker.pipe: worker for worker in self.workers}
         for pipe in wait(list(pipes), timeout=max(0.0, nearest - time.monotonic())):
@@ -169,7 +108,7 @@ class _Pool(Generic[T, R]):
             if not worker.pipe.poll():
                 self._lose(worker, f"it took longer than {self.timeout_s:g} s")
 
-    def _busy(self) -> list[_Worker]:
+    def _busy(self) -> list[Worker]:
         return [worker for worker in self.workers if worker.indices or not worker.ready]
 
     def _give_out(self, wanted: int) -> None:
@@ -189,12 +128,12 @@ class _Pool(Generic[T, R]):
                     self.returned.extend(worker.indices)
                     worker.indices.clear()
 
-    def _receive(self, worker: _Worker) -> None:
+    def _receive(self, worker: Worker) -> None:
         try:
             message = worker.pipe.recv()
         except (EOFError, OSError):
-            worker.process.join(_STOP_TIMEOUT_S)
-            self._lose(worker, f"its worker process died ({_describe_end(worker)})")
+            worker.process.join(STOP_TIMEOUT_S)
+            self._lose(worker, f"its worker process died ({describe_end(worker)})")
             return
         match message:
             case ("ready",):
@@ -209,13 +148,13 @@ class _Pool(Generic[T, R]):
             case ("raised", error):
                 raise error
 
-    def _finish(self, worker: _Worker, index: int, result: R) -> None:
+    def _finish(self, worker: Worker, index: int, result: R) -> None:
         worker.indices.remove(index)
         worker.deadline = time.monotonic() + self.timeout_s
         self.results[index] = result
         self.finished += 1
 
-    def _lose(self, worker: _Worker, reason: str) -> None:
+    def _lose(self, worker: Worker, reason: str) -> None:
         """Replace a worker; the row it was at is lost, the rows behind it are given out again."""
         worker.stop()
         self.workers.remove(worker)
@@ -226,58 +165,4 @@ class _Pool(Generic[T, R]):
             self.results[index] = self.on_lost(self.rows[index], reason)
             self.finished += 1
             self.returned.extend(worker.indices)
-        self.workers.append(_Worker(self.payload, self.memory_limit_bytes))
-
-
-def _describe_end(worker: _Worker) -> str:
-    code = worker.process.exitcode
-    if code is not None and code < 0:
-        return signal.Signals(-code).name
-    return f"exit code {code}"
-
-
-def _work(pipe: Connection, payload: bytes, memory_limit_bytes: int | None) -> None:
-    """Serve rows until the other end closes; the body of a worker process."""
-    # The parent ends its workers itself; Ctrl-C in a terminal reaches the whole group.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    warnings.simplefilter("ignore")
-    os.environ.update(dict.fromkeys(_ONE_THREAD, "1"))
-    if memory_limit_bytes is not None and sys.platform == "linux":
-        resource.setrlimit(resource.RLIMIT_DATA, (memory_limit_bytes, memory_limit_bytes))
-    try:
-        function = pickle.loads(payload)
-    except Exception as error:  # noqa: BLE001 - whatever importing raises is told to the parent
-        pipe.send(("failed to start", f"{type(error).__name__}: {error}"))
-        return
-    try:
-        pipe.send(("ready",))
-        while True:
-            for index, row in pipe.recv():
-                if not _answer(pipe, function, index, row):
-                    return
-    except (EOFError, BrokenPipeError, ConnectionResetError):
-        return  # the parent is gone or needs no more
-
-
-def _answer(pipe: Connection, function: Callable[[Any], Any], index: int, row: object) -> bool:
-    """Send the answer to one row; return whether the worker may go on."""
-    try:
-        result = function(row)
-    except MemoryError:
-        pipe.send(("out of memory", index))
-    except Exception as error:  # noqa: BLE001 - raised again in the parent
-        pipe.send(("raised", _make_portable(error, row)))
-        return False
-    else:
-        pipe.send(("done", index, result))
-    return True
-
-
-def _make_portable(error: Exception, row: object) -> Exception:
-    """Return the error with a note, or one that says the same if it cannot be pickled."""
-    note = f"in a worker process, on row {row!r}"
-    try:
-        error.add_note(note)
-        return pickle.loads(pickle.dumps(error))
-    except Exception:  # noqa: BLE001 - pickling runs the error's own code
-        return RuntimeError(f"{type(error).__name__}: {error} ({note})")
+        self.workers.append(Worker(self.payload, self.memory_limit_bytes))
