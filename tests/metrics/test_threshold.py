@@ -11,6 +11,7 @@ from fauxto.metrics.threshold import (
     choose,
     fit_operating_points,
     fit_unsure_band,
+    require_enough,
     verdict,
     verdicts,
 )
@@ -81,6 +82,41 @@ def test_policy_needs_enough_reals_and_says_how_many(make_scores, policy, needed
     assert choose(enough, policy).policy == policy
     with pytest.raises(RecipeError, match=f"'{policy}' needs at least {needed} real.*'balanced'"):
         choose(too_few, policy)
+
+
+def test_cost_policy_by_hand():
+    labels = np.array([0] * 10 + [1] * 10)
+    scores = np.array([0.1] * 6 + [0.4] * 3 + [0.8] + [0.3] + [0.6] * 4 + [0.9] * 5)
+    # Missing the fake at 0.3 saves three reals: right at a price of 2, wrong at a price of 5.
+    for cost_ratio, recall, fpr in ((2.0, 0.9, 0.1), (5.0, 1.0, 0.4), (0.15, 0.5, 0.0)):
+        (*_, point) = fit_operating_points(labels, scores, cost_ratio=cost_ratio)
+        assert (point.policy, point.cost_ratio) == (Policy.COST, cost_ratio)
+        assert (point.recall_fake, point.fpr) == (recall, fpr)
+
+
+@given(case=rows(), cost_ratio=st.sampled_from([0.5, 1.0, 3.0]))
+def test_no_threshold_costs_less_than_the_cost_policys(case, cost_ratio):
+    labels, scores, _ = case
+    points = {p.policy: p for p in fit_operating_points(labels, scores, cost_ratio=cost_ratio)}
+    if Policy.COST not in points:
+        return
+    fake, real = scores[labels == 1], scores[labels == 0]
+    costs = [
+        cost_ratio * np.mean(fake < threshold) + np.mean(real >= threshold)
+        for threshold in [0, 1, *scores, *np.minimum(scores + 1e-9, 1)]
+    ]
+    point = points[Policy.COST]
+    assert cost_ratio * (1 - point.recall_fake) + point.fpr <= min(costs) + 1e-9
+    if cost_ratio == 1:
+        assert point.threshold == points[Policy.BALANCED].threshold
+
+
+def test_cost_policy_needs_as_many_fakes_as_a_missed_one_costs(make_scores):
+    assert choose(fit_operating_points(*make_scores(3, 5)), Policy.COST).cost_ratio == 5
+    with pytest.raises(RecipeError, match="'cost' needs at least 1 real and 5 fake"):
+        choose(fit_operating_points(*make_scores(300, 4)), Policy.COST)
+    with pytest.raises(RecipeError, match="8 fake validation images and there are 9 and 7"):
+        require_enough(np.repeat([0, 1], [9, 7]), Policy.COST, 7.5)
 
 
 def test_reals_tied_at_score_one_leave_no_threshold_for_an_fpr_policy():

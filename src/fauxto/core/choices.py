@@ -1,6 +1,7 @@
 """Closed choices that flags, recipes and records share; light, so that ``--help`` is quick."""
 
 from enum import StrEnum
+from typing import Final
 
 
 class Fit(StrEnum):
@@ -36,6 +37,12 @@ class Policy(StrEnum):
     """At most 1 % of real images called fake."""
     FPR_5 = "fpr-5%"
     """At most 5 % of real images called fake."""
+    COST = "cost"
+    """Least cost where a missed fake costs ``cost_ratio`` times a false alarm."""
+
+
+DEFAULT_COST_RATIO: Final = 5.0
+"""What a missed fake costs by ``Policy.COST`` unless told otherwise, in false alarms."""
 
 
 class SplitMethod(StrEnum):

@@ -15,7 +15,14 @@ from typing import Annotated, Any, Literal, Self
 import tomli_w
 from pydantic import BaseModel, Field, ValidationError, model_validator
 
-from fauxto.core.choices import Fit, Match, Policy, Resample, SplitMethod
+from fauxto.core.choices import (
+    DEFAULT_COST_RATIO,
+    Fit,
+    Match,
+    Policy,
+    Resample,
+    SplitMethod,
+)
 from fauxto.core.errors import RecipeError
 from fauxto.core.records import Record
 
@@ -97,6 +104,8 @@ class TrainRecipe(Record):
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 42
     policy: Policy = Policy.BALANCED
     """How the card's threshold is chosen on validation."""
+    cost_ratio: Annotated[float, Field(gt=0)] = DEFAULT_COST_RATIO
+    """What a missed fake costs, in false alarms; for the policy ``cost``."""
 
 
 class AugmentRecipe(Record):

@@ -61,6 +61,8 @@ class OperatingPoint(Record):
     """Share of validation fakes that were called fake."""
     fpr: Score
     """Share of validation reals that were called fake."""
+    cost_ratio: Annotated[float, Field(gt=0)] | None = None
+    """What a missed fake costs, in false alarms; null but for the policy ``cost``."""
 
 
 class ClassCounts(Record):

@@ -8,6 +8,7 @@ from typing import Final
 import numpy as np
 from jaxtyping import Float, Int
 
+from fauxto.core.choices import DEFAULT_COST_RATIO
 from fauxto.core.errors import RecipeError
 from fauxto.core.labels import Verdict
 from fauxto.core.records import OperatingPoint, Policy
@@ -28,6 +29,12 @@ class _Candidates:
     threshold: Float[np.ndarray, " t"]  # ascending
     recall_fake: Float[np.ndarray, " t"]
     fpr: Float[np.ndarray, " t"]
+
+    def find_cheapest(self, cost_ratio: float) -> int:
+        """Return the position of the least cost, of several the threshold nearest to 0.5."""
+        gain = np.round(cost_ratio * self.recall_fake - self.fpr, 12)
+        best = np.flatnonzero(gain == gain.max())
+        return int(min(best, key=lambda i: abs(self.threshold[i] - 0.5)))
 
     def point(self, policy: Policy, index: int) -> OperatingPoint:
         return OperatingPoint(
@@ -58,23 +65,65 @@ def _list_candidates(real: Float[np.ndarray, " r"], fake: Float[np.ndarray, " f"
     )
 
 
+def count_needed(policy: Policy, cost_ratio: float = DEFAULT_COST_RATIO) -> tuple[int, int]:
+    """Return how many real and how many fake validation images a policy needs, (real, fake).
+
+    With fewer, a single image decides: one real would use up the whole allowance of an ``fpr``
+    policy, and one missed fake would cost more than calling every real fake (or the reverse).
+    """
+    if policy in REALS_NEEDED:
+        return REALS_NEEDED[policy], 1
+    if policy is Policy.COST:
+        return math.ceil(1 / cost_ratio), math.ceil(cost_ratio)
+    return 1, 1
+
+
+def require_enough(
+    labels: Int[np.ndarray, " n"], policy: Policy, cost_ratio: float = DEFAULT_COST_RATIO
+) -> None:
+    """Check that validation is large enough for a policy.
+
+    Args:
+        labels: of validation rows; 0 real, 1 fake.
+        policy: rule by which the threshold will be chosen.
+        cost_ratio: what a missed fake costs, in false alarms.
+
+    Raises:
+        RecipeError: it is not; the message says how many images it takes and how many there are.
+    """
+    found = int(np.sum(labels == 0)), int(np.sum(labels == 1))
+    real, fake = count_needed(policy, cost_ratio)
+    if found[0] < real or found[1] < fake:
+        raise RecipeError(
+            f"policy '{policy}' needs at least {real} real and {fake} fake validation images and "
+            f"there are {found[0]} and {found[1]}: prepare with a larger --val, or choose the "
+            "policy 'balanced'"
+        )
+
+
 def fit_operating_points(
-    labels: Int[np.ndarray, " n"], scores: Float[np.ndarray, " n"]
+    labels: Int[np.ndarray, " n"],
+    scores: Float[np.ndarray, " n"],
+    *,
+    cost_ratio: float = DEFAULT_COST_RATIO,
 ) -> tuple[OperatingPoint, ...]:
     """Choose a threshold by every policy for which validation has enough images.
 
     Thresholds lie half-way between neighbouring scores, so that nothing depends on the order of
     rows. ``balanced`` takes the highest balanced accuracy, of several the threshold nearest to
     0.5; the ``fpr`` policies take the highest recall of fakes that keeps to the limit, of several
-    the one with the fewest reals called fake.
+    the one with the fewest reals called fake; ``cost`` takes the lowest ``cost_ratio`` times the
+    share of fakes missed plus the share of reals called fake, as if both classes were equally
+    frequent (with a ratio of 1 it is ``balanced``).
 
     Args:
         labels: of validation rows; 0 real, 1 fake.
         scores: of validation rows, in [0, 1]; 1 is fake.
+        cost_ratio: what a missed fake costs, in false alarms; positive.
 
     Returns:
-        Points in the order of ``Policy``. A policy is left out when there are fewer real images
-        than ``REALS_NEEDED``, or when so many reals tie at score 1 that no threshold keeps to
+        Points in the order of ``Policy``. A policy is left out when there are fewer images than
+        ``count_needed`` says, or when so many reals tie at score 1 that no threshold keeps to
         its limit.
 
     Raises:
@@ -85,8 +134,6 @@ def fit_operating_points(
     scores = scores.astype(np.float64)
     real, fake = scores[labels == 0], scores[labels == 1]
     candidates = _list_candidates(real, fake)
-    gain = np.round(candidates.recall_fake - candidates.fpr, 12)
-    best = min(np.flatnonzero(gain == gain.max()), key=lambda i: abs(candidates.threshold[i] - 0.5))
     points = [
         OperatingPoint(
             policy=Policy.ARGMAX,
@@ -94,13 +141,17 @@ def fit_operating_points(
             recall_fake=float(np.mean(fake >= 0.5)),
             fpr=float(np.mean(real >= 0.5)),
         ),
-        candidates.point(Policy.BALANCED, int(best)),
+        candidates.point(Policy.BALANCED, candidates.find_cheapest(1.0)),
     ]
     for policy, limit in FPR_LIMITS.items():
         allowed = np.flatnonzero(candidates.fpr <= limit + 1e-12)
         if len(real) >= REALS_NEEDED[policy] and len(allowed):
             recall = candidates.recall_fake[allowed]
             points.append(candidates.point(policy, int(allowed[recall == recall.max()][-1])))
+    needed_real, needed_fake = count_needed(Policy.COST, cost_ratio)
+    if len(real) >= needed_real and len(fake) >= needed_fake:
+        point = candidates.point(Policy.COST, candidates.find_cheapest(cost_ratio))
+        points.append(point.model_copy(update={"cost_ratio": cost_ratio}))
     return tuple(points)
 
 
@@ -114,12 +165,10 @@ def choose(points: Sequence[OperatingPoint], policy: Policy) -> OperatingPoint:
         if point.policy == policy:
             return point
     available = ", ".join(f"'{point.policy}'" for point in points)
-    needed = REALS_NEEDED.get(policy)
-    reason = (
-        f"at least {needed} real validation images, not too many of them at score 1"
-        if needed
-        else "a threshold fitted on validation"
-    )
+    real, fake = count_needed(policy)
+    reason = f"at least {real} real and {fake} fake validation images"
+    if policy in FPR_LIMITS:
+        reason += ", not too many of the reals at score 1"
     raise RecipeError(
         f"policy '{policy}' needs {reason}: use a larger validation split, or one of {available}"
     )

@@ -61,7 +61,7 @@ def make_card(
     recipe, fitted = trained.recipe, trained.fitted
     temperature = fit_temperature(logits, labels)
     scores = fake_score(logits, temperature)
-    points = fit_operating_points(labels, scores)
+    points = fit_operating_points(labels, scores, cost_ratio=recipe.train.cost_ratio)
     best = find_best(fitted.history)
     return ModelCard(
         name=trained.name,
