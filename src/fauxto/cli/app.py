@@ -16,6 +16,7 @@ from fauxto.cli import (
     predict,
     prepare,
     run,
+    serve,
     train,
 )
 from fauxto.cli.console import guarded
@@ -55,6 +56,7 @@ for module in (
     explain,
     export,
     predict,
+    serve,
     run,
     demo,
     models,

@@ -34,6 +34,7 @@ EXTRAS: Final = {
          "safetensors"),
         "train",
     ),
+    **dict.fromkeys(("fastapi", "uvicorn", "python_multipart", "prometheus_client"), "serve"),
     "skimage": "demo",
 }  # fmt: skip
 """Which extra brings a package that the light install lacks."""

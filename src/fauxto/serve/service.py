@@ -1,0 +1,76 @@
+"""What the routes share: admission to the server, and one request's pictures to their answers."""
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from starlette.requests import Request
+
+from fauxto.core.records import Policy
+from fauxto.serve.examine import Examined, Examiner
+from fauxto.serve.problems import ProblemError
+from fauxto.serve.settings import ServeSettings
+from fauxto.serve.telemetry import Telemetry
+from fauxto.serve.upload import HeldBytes, receive_files
+
+
+class Service:
+    """One server's state.
+
+    Attributes:
+        examiner: decoding and network.
+        settings: how the server runs.
+        telemetry: its counters.
+        ready: whether requests can be answered.
+    """
+
+    def __init__(self, examiner: Examiner, settings: ServeSettings, telemetry: Telemetry) -> None:
+        self.examiner = examiner
+        self.settings = settings
+        self.telemetry = telemetry
+        self.ready = False
+        self.held = HeldBytes(settings.limits.max_held_bytes)
+        self._requests = 0
+        telemetry.busy.set_function(lambda: self._requests)
+        telemetry.held.set_function(lambda: self.held.held)
+        telemetry.waiting.set_function(lambda: examiner.pool.waiting)
+        telemetry.passes.set_function(lambda: examiner.batcher.passes)
+        telemetry.replaced.set_function(lambda: examiner.pool.replaced)
+
+    async def start(self) -> None:
+        """Start the decoding processes and the network."""
+        await self.examiner.start()
+        self.ready = True
+
+    async def stop(self) -> None:
+        """Finish what was begun and end."""
+        self.ready = False
+        await self.examiner.stop()
+
+    async def look(self, request: Request, policy: Policy | None) -> list[Examined]:
+        """Return what is known of each picture of a request, in its order.
+
+        Raises:
+            ProblemError: the server is full, or the request cannot be used.
+        """
+        self.examiner.detector(policy)
+        with self._admission(), self.held.lease() as lease:
+            files = await receive_files(request, self.settings.limits, lease)
+            if owe := request.scope.get("fauxto.owe"):
+                owe(len(files) - 1)
+            found = await asyncio.gather(*(self.examiner.examine(file, policy) for file in files))
+        for one in found:
+            self.telemetry.verdicts.labels(one.prediction.verdict or "error").inc()
+        return found
+
+    @contextmanager
+    def _admission(self) -> Iterator[None]:
+        if not self.ready:
+            raise ProblemError("not_ready", "try again soon")
+        if self._requests >= self.settings.limits.max_requests:
+            raise ProblemError("busy", "too many requests are being answered: try again soon")
+        self._requests += 1
+        try:
+            yield
+        finally:
+            self._requests -= 1
