@@ -53,7 +53,7 @@ def write_dataset(folder, *, size_px=32, counts=(9, 3, 2)):
                         "group": path,
                     }
                 )  # fmt: skip
-    frame = pl.DataFrame(rows)
+    frame = pl.DataFrame(rows, infer_schema_length=None)
     missing = [name for name in IMAGE_SCHEMA if name not in frame.columns]
     frame = frame.with_columns(pl.lit(None).alias(name) for name in missing)
     frame = frame.select(*IMAGE_SCHEMA, pl.col("path").alias("original")).cast(IMAGE_SCHEMA)

@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from jaxtyping import Float32
 
+from fauxto.models.allocator import keep_freed_memory
 from fauxto.models.checkpoint import load_run
 
 
@@ -19,6 +20,7 @@ class TorchScorer:
 
     def __init__(self, run: Path, device: str = "cpu") -> None:
         """Open the run; see ``load_run`` for what may fail."""
+        keep_freed_memory()
         loaded = load_run(run, device)
         self.card = loaded.card
         self.name = loaded.card.name

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from shutil import rmtree
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 import numpy as np
 import polars as pl
@@ -31,8 +31,8 @@ from fauxto.core.artifacts import (
     write_json,
     write_text,
 )
-from fauxto.core.choices import Policy
-from fauxto.core.errors import FauxtoError, RecipeError
+from fauxto.core.choices import DEFAULT_COST_RATIO
+from fauxto.core.errors import FauxtoError
 from fauxto.core.labels import Label, Split
 from fauxto.core.progress import Progress, silent
 from fauxto.core.recipe import Precision, Recipe, recipe_to_toml
@@ -42,7 +42,8 @@ from fauxto.data.table import PREDICTION_SCHEMA, write_table
 from fauxto.loading.epochs import LabelledImages, iterate_plain
 from fauxto.metrics.calibration import fake_score
 from fauxto.metrics.labels import require_both_classes
-from fauxto.metrics.threshold import REALS_NEEDED, verdicts
+from fauxto.metrics.threshold import require_enough, verdicts
+from fauxto.models.allocator import keep_freed_memory
 from fauxto.models.build import build_network, choose_device, find_spec
 from fauxto.models.checkpoint import save_timm_config, save_weights
 from fauxto.models.specs import Kind, Library
@@ -116,16 +117,17 @@ def train(
         workers=workers,
     )
     chosen = choose_device(device)
-    _check_labels(fit_data, recipe.train.policy)
+    _check_labels(fit_data, recipe)
     arguments = {
         "dataset": data.digest,
-        "recipe": recipe.model_dump(mode="json"),
+        "recipe": _name_recipe(recipe),
         "weights": _digest_weights(recipe.model.weights),
     }
     claim = claim_folder(out, "train", arguments, overwrite=overwrite)
     if claim.state is FolderState.DONE:
         return TrainResult(out, read_card(out), reused=True)
     write_text(out / RECIPE, recipe_to_toml(recipe))
+    keep_freed_memory()
     with _deterministic(recipe.train.seed):
         try:
             module = build_network(spec, size_px=preprocess.size_px)
@@ -165,16 +167,17 @@ def train(
     return TrainResult(out, card, reused=False)
 
 
-def _check_labels(data: FitData, policy: Policy) -> None:
+def _check_labels(data: FitData, recipe: Recipe) -> None:
     """Refuse before training what could only fail after it."""
     require_both_classes(data.train.labels, what="training")
     require_both_classes(data.val.labels, what="choosing a threshold on validation")
-    reals, needed = int((data.val.labels == 0).sum()), REALS_NEEDED.get(policy, 0)
-    if reals < needed:
-        raise RecipeError(
-            f"policy '{policy}' needs at least {needed} real validation images and there are "
-            f"{reals}: prepare with a larger --val, or --set train.policy=balanced"
-        )
+    require_enough(data.val.labels, recipe.train.policy, recipe.train.cost_ratio)
+
+
+def _name_recipe(recipe: Recipe) -> dict[str, Any]:
+    # Left out at its default, so that runs made before it could be set stay valid.
+    usual = recipe.train.cost_ratio == DEFAULT_COST_RATIO
+    return recipe.model_dump(mode="json", exclude={"train": {"cost_ratio"}} if usual else None)
 
 
 def _digest_weights(weights: str) -> str:
@@ -202,14 +205,17 @@ def _deterministic(seed: int) -> Iterator[None]:
     before = torch.are_deterministic_algorithms_enabled()
     warned_only = torch.is_deterministic_algorithms_warn_only_enabled()
     benchmark = torch.backends.cudnn.benchmark
+    filled = torch.utils.deterministic.fill_uninitialized_memory
     # Some networks of timm use operations that CUDA has in no deterministic form: those warn.
     torch.use_deterministic_algorithms(mode=True, warn_only=True)
     torch.backends.cudnn.benchmark = False
+    torch.utils.deterministic.fill_uninitialized_memory = False  # a third of the time on a CPU
     try:
         yield
     finally:
         torch.use_deterministic_algorithms(before, warn_only=warned_only)
         torch.backends.cudnn.benchmark = benchmark
+        torch.utils.deterministic.fill_uninitialized_memory = filled
 
 
 def _write_history(out: Path, history: list[EpochResult]) -> None:
