@@ -39,6 +39,7 @@ def test_images_needed_by_hand():
     expected = ((1.95996 * math.sqrt(either) + 0.84162 * math.sqrt(either - gap**2)) / gap) ** 2
     assert images_needed(60, 40, 1000) == math.ceil(expected)
     assert images_needed(60, 40, 1000, power=0.9) > images_needed(60, 40, 1000)
+    assert images_needed(60, 40, 1000, level=0.005) > images_needed(60, 40, 1000)
     assert images_needed(5, 5, 100) is None
 
 
@@ -94,6 +95,42 @@ def test_delong_rejects_a_true_hypothesis_as_often_as_it_says(rng):
         first, second = (content + rng.normal(0, 0.7, 120) for _ in range(2))
         rejected += delong(labels, first, second).p_value < 0.05
     assert rejected / 1000 == pytest.approx(0.05, abs=0.022)
+
+
+# 113 patients with aneurysmal subarachnoid haemorrhage: outcome after six months (good or poor),
+# WFNS grade, S100B in the blood (µg/l). Turck et al. 2010, Intensive Care Medicine 36:107-115; the
+# data set aSAH of the R package pROC (Robin et al. 2011, BMC Bioinformatics 12:77).
+PATIENTS = """
+G,1,0.13 G,1,0.14 G,1,0.1 G,1,0.04 P,3,0.13 P,2,0.1 G,5,0.47 P,4,0.16 G,1,0.18 G,2,0.1 P,5,0.12
+G,2,0.1 P,5,0.44 P,5,0.71 G,1,0.04 G,2,0.08 P,5,0.49 G,2,0.04 P,2,0.07 P,5,0.33 P,2,0.09
+G,1,0.09 P,1,0.07 G,1,0.11 G,1,0.07 G,2,0.17 G,1,0.07 G,2,0.11 G,1,0.13 G,1,0.19 G,3,0.05
+G,4,0.16 P,2,0.41 G,1,0.14 G,4,0.34 P,5,0.35 P,4,0.48 G,1,0.09 P,4,0.96 P,2,0.25 G,5,0.5
+G,5,0.46 G,1,0.16 G,1,0.07 G,2,0.43 G,4,0.45 G,1,0.11 G,1,0.08 G,2,0.09 P,5,0.86 P,5,0.52
+G,2,0.08 G,1,0.06 G,2,0.13 P,5,2.07 G,1,0.1 G,2,0.14 G,2,0.15 P,2,0.07 G,1,0.06 P,5,0.77
+G,1,0.05 G,1,0.09 P,2,0.3 P,5,0.03 P,2,0.09 G,1,0.04 P,4,0.23 P,5,0.7 G,2,0.09 P,4,0.27
+P,4,0.71 P,1,0.08 P,4,0.26 G,1,0.08 G,2,0.16 G,1,0.09 P,4,0.13 P,2,0.1 G,1,0.08 P,2,0.11
+G,3,0.33 G,2,0.11 G,4,0.28 G,2,0.07 G,1,0.1 G,4,0.32 P,5,0.22 G,1,0.07 G,1,0.05 G,5,0.24
+G,4,0.38 G,2,0.1 G,2,0.15 G,1,0.08 G,1,0.14 G,1,0.1 G,3,0.07 G,1,0.04 G,2,0.19 P,5,0.56
+P,2,0.14 P,2,0.58 P,5,0.32 P,5,0.82 P,5,0.74 G,2,0.15 G,4,0.47 G,4,0.17 P,5,0.44 G,1,0.15
+G,1,0.5 G,1,0.48
+"""
+
+
+def test_delong_gives_the_published_example_of_proc():
+    rows = [patient.split(",") for patient in PATIENTS.split()]
+    poor = np.array([row[0] == "P" for row in rows]).astype(np.int64)
+    wfns, s100b = (np.array([float(row[column]) for row in rows]) for column in (1, 2))
+    assert (len(rows), poor.sum()) == (113, 41)
+    assert roc_auc(poor, wfns) == pytest.approx(0.8236789, abs=5e-8)
+    assert roc_auc(poor, s100b) == pytest.approx(0.7313686, abs=5e-8)
+    # As pROC's own tests have it (tests/testthat/test-roc.test.R, commit 0bc764d).
+    result = delong(poor, wfns, s100b)
+    z = result.difference / result.standard_error
+    assert z == pytest.approx(2.20898359144091, abs=1e-12)
+    assert result.p_value == pytest.approx(0.0271757822291882, abs=1e-12)
+    half = 1.959963984540054 * result.standard_error
+    assert result.difference - half == pytest.approx(0.0104061769564846, abs=1e-12)
+    assert result.difference + half == pytest.approx(0.174214419249478, abs=1e-12)
 
 
 def test_delong_of_one_class_is_an_error():

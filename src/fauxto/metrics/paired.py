@@ -47,14 +47,17 @@ def mcnemar_p_value(only_first: int, only_second: int) -> float:
     return min(1.0, 2 * float(binom.cdf(fewer, n, 0.5))) if n else 1.0
 
 
-def images_needed(only_first: int, only_second: int, n: int, power: float = 0.8) -> int | None:
+def images_needed(
+    only_first: int, only_second: int, n: int, *, level: float = 0.05, power: float = 0.8
+) -> int | None:
     """Return how many images in all would tell the two models apart, if they differ as seen here.
 
     Args:
         only_first: images that only the first model has right.
         only_second: images that only the second model has right.
         n: images that both were tested on.
-        power: chance with which McNemar's test at 5 % would find the difference.
+        level: p-value below which McNemar's test finds a difference.
+        power: chance with which it would find this one.
 
     Returns:
         A number of images, or None where no difference was seen.
@@ -65,7 +68,7 @@ def images_needed(only_first: int, only_second: int, n: int, power: float = 0.8)
     either, gap = (only_first + only_second) / n, abs(only_first - only_second) / n
     if gap == 0:
         return None
-    found = float(ndtri(0.975)) * math.sqrt(either) + float(ndtri(power)) * math.sqrt(
+    found = float(ndtri(1 - level / 2)) * math.sqrt(either) + float(ndtri(power)) * math.sqrt(
         either - gap * gap
     )
     return math.ceil((found / gap) ** 2)
