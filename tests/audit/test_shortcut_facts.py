@@ -1,6 +1,6 @@
 import numpy as np
 
-from fauxto.audit.shortcut_facts import (
+from fauxto.data.shortcut_facts import (
     colour_facts,
     container_facts,
     geometry_facts,

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from fauxto.audit.shortcut_facts import Facts
 from fauxto.audit.shortcut_rules import find_rule, rank_facts
+from fauxto.data.shortcut_facts import Facts
 
 LABELS = np.array([0, 0, 0, 0, 1, 1, 1, 1])
 NAN = float("nan")

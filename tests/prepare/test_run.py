@@ -73,6 +73,17 @@ def test_the_table_describes_the_prepared_files_and_keeps_where_they_came_from(a
     assert (joined["sha256"] != joined["sha256_before"]).all()
 
 
+def test_the_facts_of_the_originals_are_kept_beside_the_pictures(audited, prepared):
+    dataset = open_dataset(prepared.out)
+    originals = dataset.originals()
+    before = pl.read_parquet(audited / "audit/images.parquet").drop("split")
+    assert originals.drop("split").equals(before.join(originals, on="path", how="semi"))
+    assert set(dataset.images["original"]) <= set(originals["path"])
+    (prepared.out / "originals.parquet").rename(audited / "moved")
+    assert dataset.originals() is None
+    (audited / "moved").rename(prepared.out / "originals.parquet")
+
+
 def test_the_datas_test_set_stays_and_validation_comes_from_train(prepared):
     images = open_dataset(prepared.out).images
     given = images["original"].str.split("/").list.first()

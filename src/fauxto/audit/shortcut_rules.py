@@ -7,7 +7,7 @@ from jaxtyping import Float, Int
 from scipy.stats import rankdata
 
 from fauxto.audit.records import Rule
-from fauxto.audit.shortcut_facts import Facts
+from fauxto.data.shortcut_facts import Facts
 
 _TOP: Final = 5
 _PLAINNESS: Final = 0.01  # what a limit on a number must win by over a statement

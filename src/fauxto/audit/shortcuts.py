@@ -12,25 +12,23 @@ copies do not make it surer.
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import polars as pl
 from jaxtyping import Float, Int
 from scipy import stats
-from sklearn.decomposition import PCA
-from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.feature_extraction.text import HashingVectorizer
 from sklearn.linear_model import LogisticRegression
-from sklearn.pipeline import make_pipeline
 from threadpoolctl import threadpool_limits
 
-from fauxto.audit import shortcut_facts
 from fauxto.audit.records import Finding, Severity, Shortcut, Strength
-from fauxto.audit.shortcut_facts import FAMILIES, Facts
 from fauxto.audit.shortcut_rules import find_rule, rank_facts
 from fauxto.core.errors import ImageStatus
 from fauxto.core.labels import Label
+from fauxto.data import shortcut_facts
+from fauxto.data.shortcut_facts import FAMILIES, Facts
+from fauxto.metrics.baseline import Classifier, make_trees, rank_missing_lowest, score_rows
 from fauxto.metrics.intervals import bootstrap_intervals, number_groups
 from fauxto.metrics.ranking import roc_auc
 
@@ -51,7 +49,6 @@ chance; at 0.80 the facts alone order four pairs of five rightly."""
 _FOLDS: Final = 5
 _RESAMPLES: Final = 200
 _EXAMPLES: Final = 6
-_COMPONENTS: Final = 32
 
 _SEVERITY: Final[dict[Strength, Severity]] = {
     "weak": "info", "strong": "warning", "given away": "blocking",
@@ -259,32 +256,12 @@ def _scorer(
         texts = vectorizer.transform(shortcut_facts.name_texts(images))
         model = LogisticRegression(C=10.0, solver="liblinear", random_state=seed)
         return _score_with(model, texts, labels)
-    trees = HistGradientBoostingClassifier(
-        max_iter=80, max_leaf_nodes=15, min_samples_leaf=5, l2_regularization=1.0,
-        early_stopping=False, random_state=seed,
-    )  # fmt: skip
-    if family == "thumbnail":
-        trees = make_pipeline(PCA(_COMPONENTS, svd_solver="randomized", random_state=seed), trees)
-    return _score_with(trees, _rank_missing_lowest(facts.values), labels)
+    trees = make_trees(seed=seed, pixels=family == "thumbnail")
+    return _score_with(trees, rank_missing_lowest(facts.values), labels)
 
 
-def _rank_missing_lowest(values: Float[np.ndarray, "n facts"]) -> Float[np.ndarray, "n facts"]:
-    """Put missing facts below all known ones; a fold may hold no known value of a rare fact."""
-    known = values[:, ~np.isnan(values).all(axis=0)]
-    return np.where(np.isnan(known), np.nanmin(known, axis=0) - 1, known)
-
-
-def _score_with(model: object, values: np.ndarray, labels: Int[np.ndarray, " n"]) -> ScoreFold:
-    """Return the model as a function whose scores are as if both classes were equally frequent.
-
-    The correction comes after fitting: class weights would slow the trees down several times.
-    """
-
+def _score_with(model: Classifier, values: Any, labels: Int[np.ndarray, " n"]) -> ScoreFold:  # noqa: ANN401 - an array or a sparse matrix
     def score_fold(fitted: np.ndarray, held_out: np.ndarray) -> np.ndarray:
-        model.fit(values[fitted], labels[fitted])  # type: ignore[attr-defined]
-        fake = model.predict_proba(values[held_out])[:, 1]  # type: ignore[attr-defined]
-        prior = labels[fitted].mean()
-        fake, real = fake * (1 - prior), (1 - fake) * prior
-        return fake / (fake + real)
+        return score_rows(model, values, labels, fitted=fitted, scored=held_out)
 
     return score_fold

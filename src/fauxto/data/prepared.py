@@ -7,7 +7,7 @@ from pathlib import Path
 import polars as pl
 from pydantic import ValidationError
 
-from fauxto.core.artifacts import IMAGES, PREPARE, read_json, require_finished
+from fauxto.core.artifacts import IMAGES, ORIGINALS, PREPARE, read_json, require_finished
 from fauxto.core.errors import ArtifactError
 from fauxto.core.labels import LABELS, Split
 from fauxto.core.records import ClassCounts, DataSummary, Preprocess
@@ -36,6 +36,14 @@ class PreparedDataset:
     def rows(self, split: Split) -> pl.DataFrame:
         """Return the rows of a split, sorted by path."""
         return self.images.filter(pl.col("split") == split.value)
+
+    def originals(self) -> pl.DataFrame | None:
+        """Return what the audit knew of each picture's file, by its ``path`` before preparing.
+
+        None for a data set made before such facts were kept.
+        """
+        path = self.root / ORIGINALS
+        return read_images(path) if path.is_file() else None
 
     def summary(self) -> DataSummary:
         """Return counts per split, and per source and generator of the training rows."""

@@ -9,6 +9,7 @@ import polars as pl
 
 from fauxto.core.artifacts import (
     IMAGES,
+    ORIGINALS,
     PREPARE,
     STAMP,
     FolderState,
@@ -143,6 +144,7 @@ def prepare(
         ],
     }
     _remove_strays(out, set(table["path"]))
+    write_table(out / ORIGINALS, plan.rows)
     write_table(out / IMAGES, table)
     write_json(out / PREPARE, document)
     finish_folder(claim)
