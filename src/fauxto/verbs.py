@@ -16,6 +16,7 @@ _HOMES = {
     "compare": "fauxto.compare.run",
     "explain": "fauxto.explain.run",
     "export": "fauxto.export.run",
+    "measure_speed": "fauxto.speed.run",
     "load_recipe": "fauxto.core.recipe",
     "PrepareOptions": "fauxto.core.recipe",
 }
@@ -30,6 +31,7 @@ __all__ = [
     "explain",
     "export",
     "load_recipe",
+    "measure_speed",
     "prepare",
     "train",
 ]
@@ -45,6 +47,7 @@ if TYPE_CHECKING:
     from fauxto.explain.run import explain as explain
     from fauxto.export.run import export as export
     from fauxto.prepare.run import prepare as prepare
+    from fauxto.speed.run import measure_speed as measure_speed
     from fauxto.train.run import train as train
 
 

@@ -4,8 +4,8 @@ import sys
 import pytest
 
 VERBS = (
-    "audit", "prepare", "train", "evaluate", "compare", "explain", "export", "predict", "run",
-    "demo", "models",
+    "audit", "prepare", "train", "evaluate", "compare", "speed", "explain", "export", "predict",
+    "run", "demo", "models",
 )  # fmt: skip
 HEAVY = ("torch", "torchvision", "timm", "matplotlib", "polars", "numpy", "sklearn", "onnxruntime")
 

@@ -11,6 +11,7 @@ from fauxto.core.records import (
     Policy,
     Preprocess,
 )
+from fauxto.core.speed import Runtime, Speed, Timing
 from fauxto.data.table import PREDICTION_SCHEMA, write_table
 from fauxto.metrics.summary import Metrics, summarise
 
@@ -67,6 +68,7 @@ def make_run(tmp_path):
 
     def build(name, table, *, card=None, validation=None, data="d" * 64, threshold=0.5, errors=0):
         run = tmp_path / name
+        name = run.name
         claim = claim_folder(run, "train", {"name": name})
         card = card or _make_card(name)
         write_json(run / "card.json", card.model_dump(mode="json"))
@@ -102,6 +104,43 @@ def _flip(labels, wrong):
     scores = np.where(labels == 1, 0.9, 0.1) + np.linspace(0, 0.05, len(labels))
     scores[wrong] = 1 - scores[wrong]
     return scores
+
+
+@pytest.fixture
+def write_speed():
+    """Write what ``fauxto speed`` leaves in a run folder."""
+
+    def write(run, *, latency_ms=5.0, processor="A", threads=2):
+        timings = tuple(
+            Timing(
+                runtime=runtime,
+                device="cpu",
+                threads=threads,
+                latency_ms=latency_ms,
+                latency_range_ms=(latency_ms, latency_ms),
+                batch_size=16,
+                images_per_s=1000 / latency_ms,
+                memory_bytes=300_000_000,
+                memory_batch_bytes=400_000_000,
+                gpu_memory_bytes=None,
+            )
+            for runtime in Runtime
+        )
+        speed = Speed(
+            run=run.name,
+            size_px=224,
+            parameters=11_177_538,
+            gflops=1.81,
+            weights_bytes=100,
+            onnx_bytes=90,
+            onnx_note=None,
+            processor=processor,
+            timings=timings,
+            environment=Environment(python="3.11", platform="x", device="cpu"),
+        )
+        write_json(run / "speed.json", speed.model_dump(mode="json"))
+
+    return write
 
 
 @pytest.fixture

@@ -41,7 +41,8 @@ def test_table_has_the_columns_of_the_study_in_every_format(three_runs, tmp_path
     assert (rows[2]["false_negatives"], rows[2]["false_positives"]) == ("20", "20")
     latex = (tmp_path / "out/table.tex").read_text()
     assert r"Accuracy (\%)" in latex
-    assert latex.count(r"\\") == 4
+    assert latex.count(r"\begin{table}") == 2  # results and costs
+    assert latex.count(r"\\") == 2 * 4
     document = json.loads((tmp_path / "out/comparison.json").read_text())
     assert document["schema"] == 1
 
@@ -56,11 +57,27 @@ def test_ranks_have_ties_where_the_test_set_cannot_tell(three_runs, tmp_path):
     assert any(text.startswith("good is more accurate than worse") for text in sentences)
 
 
-def test_average_uses_a_threshold_from_validation_and_is_confirmed_on_test(three_runs, tmp_path):
-    compare(three_runs, out=tmp_path / "out")
+def test_average_is_chosen_on_validation_and_confirmed_on_test(
+    make_run, make_table, flip, tmp_path
+):
+    # On validation b helps a and c spoils it; on the test images it is the other way round.
+    on_validation = {"a": [], "b": [2], "c": list(range(0, 200, 3))}
+    on_test = {"a": [1], "b": list(range(0, 200, 3)), "c": [2]}
+    runs = [
+        make_run(
+            name,
+            make_table(flip(LABELS, on_test[name]), LABELS),
+            validation=make_table(flip(LABELS, rows), LABELS, split="val"),
+        )
+        for name, rows in on_validation.items()
+    ]
+    compare(runs, out=tmp_path / "out")
     average = read_comparison(tmp_path / "out").average
-    assert average.val_accuracy == average.accuracy
-    assert average.accuracy >= 0.99
+    assert (average.models, average.single) == (("a", "b"), "a")
+    assert average.val_accuracy == 1
+    assert average.accuracy < 0.9
+    assert average.against_single.second == "a"
+    assert average.sentence.startswith("a is more accurate than the mean of a and b")
 
 
 def test_no_average_without_common_validation_scores(make_run, make_table, flip, tmp_path):
@@ -107,6 +124,7 @@ def test_a_single_run_gets_its_row_and_no_pairs(three_runs, tmp_path):
     assert len(result.rows) == 1
     comparison = read_json(tmp_path / "out" / "comparison.json")
     assert comparison["pairs"] == []
+    assert "Which of them differ" not in (tmp_path / "out" / "index.html").read_text()
     assert comparison["average"] is None
     assert "nothing to compare" in (tmp_path / "out" / "table.md").read_text()
 
@@ -191,3 +209,90 @@ def test_groups_keep_a_difference_of_copies_from_counting(make_run, make_table, 
     (pair,) = read_comparison(tmp_path / "out").pairs
     assert pair.p_mcnemar_holm < 0.001
     assert not pair.differ
+    assert "image by image, but the images that decide it form too few groups" in pair.sentence
+
+
+def test_groups_ask_for_more_images_than_single_images_do(make_run, make_table, flip, tmp_path):
+    wrong = {"a": [0, 1, 2, 3], "b": [*range(100, 112)]}
+    needed = []
+    for groups in (None, [f"g{row // 4}" for row in range(200)]):
+        folder = tmp_path / ("grouped" if groups else "alone")
+        runs = [
+            make_run(folder / name, make_table(flip(LABELS, rows), LABELS, groups=groups))
+            for name, rows in wrong.items()
+        ]
+        compare(runs, out=folder / "out")
+        (pair,) = read_comparison(folder / "out").pairs
+        assert not pair.differ
+        needed.append(pair.more_images + 200)
+    alone, grouped = needed
+    # Whole groups of four flip together, so that four images tell as much as one.
+    assert grouped / alone == pytest.approx(4, rel=0.15)
+
+
+def test_images_that_fool_every_model_are_counted(three_runs, tmp_path):
+    compare(three_runs, out=tmp_path / "out")
+    comparison = read_comparison(tmp_path / "out")
+    assert (comparison.all_right, comparison.all_wrong) == (200 - 44, 0)
+
+
+def test_auc_has_a_sentence_of_its_own(three_runs, tmp_path):
+    compare(three_runs, out=tmp_path / "out")
+    pairs = {(p.first, p.second): p for p in read_comparison(tmp_path / "out").pairs}
+    worse = pairs["worse", "good"]
+    assert worse.auc_differ
+    assert worse.auc_sentence.startswith("good ranks images better than worse: its ROC-AUC is ")
+    assert pairs["good", "better"].auc_sentence.startswith("By ROC-AUC good and better cannot")
+
+
+def test_measured_cost_is_in_every_format(three_runs, write_speed, tmp_path):
+    write_speed(three_runs[0], latency_ms=4.0)
+    write_speed(three_runs[1], latency_ms=8.0)
+    compare(three_runs, out=tmp_path / "out")
+    costs = (tmp_path / "out/table.md").read_text().split("\n\n")[2].splitlines()
+    assert costs[0].startswith("| Model | Parameters (M) | GFLOPs | Weights (MB) |")
+    assert "GPU" not in costs[0]
+    by_model = {line.split(" | ")[0].strip("| "): line for line in costs[2:]}
+    assert "| 11.2 | 1.81 |" in by_model["better"]  # not measured, but known of the network
+    assert by_model["better"].endswith("| – | – | – | – | – | – |")
+    assert by_model["good"].endswith("| 8.0 | 125.0 | 300 | 8.0 | 125.0 | 300 |")
+    rows = list(csv.DictReader(io.StringIO((tmp_path / "out/table.csv").read_text())))
+    assert {row["model"]: row["onnx_latency_ms"] for row in rows} == {
+        "better": "", "good": "8.0", "worse": "4.0",
+    }  # fmt: skip
+    assert "fauxto speed RUN" in (tmp_path / "out/index.html").read_text()
+
+
+def test_a_new_measurement_is_noticed(three_runs, write_speed, tmp_path):
+    compare(three_runs, out=tmp_path / "out")
+    write_speed(three_runs[0])
+    with pytest.raises(ArtifactError, match="other arguments or data"):
+        compare(three_runs, out=tmp_path / "out")
+
+
+def test_times_of_other_machines_are_said_to_be_incomparable(three_runs, write_speed, tmp_path):
+    for run, processor in zip(three_runs, "AAB", strict=True):
+        write_speed(run, processor=processor)
+    compare(three_runs, out=tmp_path / "out")
+    page = (tmp_path / "out/index.html").read_text()
+    assert "their times cannot be compared" in page
+    assert "multiply-adds of one image (GFLOPs)" in page
+    assert "one image with ONNX Runtime" not in page
+
+
+def test_accuracy_is_plotted_against_time_where_all_were_measured(
+    three_runs, write_speed, tmp_path
+):
+    for run, latency_ms in zip(three_runs, (2.0, 4.0, 3.0), strict=True):
+        write_speed(run, latency_ms=latency_ms)
+    compare(three_runs, out=tmp_path / "out")
+    page = (tmp_path / "out/index.html").read_text()
+    assert "one image with ONNX Runtime, 2 threads (ms)" in page
+    # worse is quickest, better most accurate; good is slower and less accurate than better.
+    assert 'aria-label="Accuracy against cost; on the front: better, worse."' in page
+
+
+def test_a_damaged_measurement_is_an_error_that_names_the_file(three_runs, tmp_path):
+    (three_runs[0] / "speed.json").write_text('{"schema": 1}')
+    with pytest.raises(ArtifactError, match=r"speed\.json is not a result of 'fauxto speed'"):
+        compare(three_runs, out=tmp_path / "out")

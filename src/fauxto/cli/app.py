@@ -17,6 +17,7 @@ from fauxto.cli import (
     prepare,
     run,
     serve,
+    speed,
     train,
 )
 from fauxto.cli.console import guarded
@@ -53,6 +54,7 @@ for module in (
     train,
     evaluate,
     compare,
+    speed,
     explain,
     export,
     predict,

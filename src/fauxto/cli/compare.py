@@ -22,7 +22,8 @@ def compare(
 ) -> None:
     """Put evaluated runs side by side: the report's table, with intervals and paired tests."""
     from fauxto.compare.run import compare as run_compare
-    from fauxto.core.artifacts import COMPARISON, PAGE, read_json
+    from fauxto.core.artifacts import CARD, COMPARISON, PAGE, read_json
+    from fauxto.core.speed import SPEED
 
     result = run_compare(runs, out=out, evaluation=evaluation, overwrite=overwrite)
     console.refuse_reused(out, reused=result.reused)
@@ -31,3 +32,7 @@ def compare(
         return
     typer.echo((out / "table.md").read_text("utf-8"), nl=False)
     console.note(f"report: {out / PAGE}", quiet=quiet)
+    unmeasured = [run for run in runs if (run / CARD).is_file() and not (run / SPEED).is_file()]
+    if unmeasured:
+        names = " ".join(map(str, unmeasured))
+        console.note(f"time and memory are not measured: fauxto speed {names}", quiet=quiet)

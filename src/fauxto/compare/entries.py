@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +21,7 @@ from fauxto.core.artifacts import (
 from fauxto.core.errors import ArtifactError, DataError, RecipeError
 from fauxto.core.labels import Label
 from fauxto.core.records import ModelCard
+from fauxto.core.speed import Speed, read_speed
 from fauxto.data.table import PREDICTION_SCHEMA, read_table
 from fauxto.metrics.summary import Metrics, read_metrics
 
@@ -40,6 +41,8 @@ class Entry:
     """Predictions without error, sorted by path."""
     validation: pl.DataFrame | None
     weights_bytes: int | None
+    speed: Speed | None
+    """None where it was not measured."""
 
     @property
     def scores(self) -> Float[np.ndarray, " n"]:
@@ -79,10 +82,7 @@ def open_entries(folders: Sequence[Path], evaluation: str) -> list[Entry]:
     ]
     if len(set(names)) < len(names):
         names = [str(folder) for folder in folders]
-    return [
-        Entry(name, entry.card, entry.metrics, entry.scored, entry.validation, entry.weights_bytes)
-        for name, entry in zip(names, entries, strict=True)
-    ]
+    return [replace(entry, name=name) for name, entry in zip(names, entries, strict=True)]
 
 
 def find_evaluation(folder: Path, evaluation: str) -> Path:
@@ -113,7 +113,7 @@ def _open_entry(folder: Path, evaluation: str) -> Entry:
     scored = read_table(inside / PREDICTIONS, PREDICTION_SCHEMA)
     scored = scored.filter(pl.col("score").is_not_null()).sort("path")
     if inside == folder:
-        return Entry(metrics.run, None, metrics, scored, None, None)
+        return Entry(metrics.run, None, metrics, scored, None, None, None)
     card = read_card(folder)
     validation, weights = folder / VALIDATION, folder / WEIGHTS
     return Entry(
@@ -123,6 +123,7 @@ def _open_entry(folder: Path, evaluation: str) -> Entry:
         scored,
         read_table(validation, PREDICTION_SCHEMA).sort("path") if validation.is_file() else None,
         weights.stat().st_size if weights.is_file() else None,
+        read_speed(folder),
     )
 
 

@@ -8,10 +8,9 @@ from typing import Final
 import numpy as np
 from jaxtyping import Float
 
+from fauxto.compare.costs import count_gflops
 from fauxto.compare.entries import Entry
-from fauxto.compare.records import Average, Pair, Row
-from fauxto.core.records import Policy
-from fauxto.metrics.confusion import count_confusion
+from fauxto.compare.records import Pair, Row
 from fauxto.metrics.intervals import (
     RESAMPLES,
     WeightedMetrics,
@@ -29,8 +28,6 @@ from fauxto.metrics.paired import (
     images_needed,
     mcnemar_exact,
 )
-from fauxto.metrics.ranking import roc_auc
-from fauxto.metrics.threshold import choose, fit_operating_points
 
 LEVEL: Final = 0.05
 """Chance of a wrong "they differ" that is accepted over all pairs together."""
@@ -46,6 +43,7 @@ class _Samples:
 class _Resampled:
     of_model: Mapping[str, _Samples]
     n_groups: int  # of the class with fewer
+    grouped: bool  # some images belong together
 
 
 def judge_pairs(entries: Sequence[Entry], *, seed: int = 42) -> tuple[Pair, ...]:
@@ -64,8 +62,9 @@ def judge_pairs(entries: Sequence[Entry], *, seed: int = 42) -> tuple[Pair, ...]
     area_holm: list[float | None] = [None] * len(couples)
     if both:
         area_holm = list(holm([test.p_value for test in areas if test is not None]))
+    level = LEVEL / max(len(couples), 1)
     return tuple(
-        _judge_pair(couple, samples, (test, adjusted), (area, area_adjusted))
+        _judge_pair(couple, samples, (test, adjusted), (area, area_adjusted), level)
         for couple, test, adjusted, area, area_adjusted in zip(
             couples, accuracy, accuracy_holm, areas, area_holm, strict=True
         )
@@ -94,7 +93,8 @@ def _resample(entries: Sequence[Entry], seed: int) -> _Resampled:
         )
         for name, parts in blocks.items()
     }
-    return _Resampled(joined, count_fewest_groups(first.labels, numbers))
+    grouped = int(numbers.max()) + 1 < len(numbers)
+    return _Resampled(joined, count_fewest_groups(first.labels, numbers), grouped)
 
 
 def _judge_pair(
@@ -102,6 +102,7 @@ def _judge_pair(
     samples: _Resampled,
     accuracy: tuple[McNemar, float],
     area: tuple[AucDifference | None, float | None],
+    level: float,
 ) -> Pair:
     first, second = couple
     test, adjusted = accuracy
@@ -110,10 +111,15 @@ def _judge_pair(
     interval = percentile_interval(one.accuracy - two.accuracy, samples.n_groups)
     area_interval = percentile_interval(one.roc_auc - two.roc_auc, samples.n_groups)
     n = len(first.scored)
-    needed = images_needed(test.only_first, test.only_second, n)
-    differ = adjusted < LEVEL and interval is not None and not interval[0] <= 0 <= interval[1]
-    more = None if needed is None or differ else max(needed - n, 0)
+    differ = adjusted < LEVEL and _excludes_zero(interval)
+    auc_differ = auc_adjusted is not None and auc_adjusted < LEVEL and _excludes_zero(area_interval)
+    needed = images_needed(test.only_first, test.only_second, n, level=level)
+    more = None
+    if needed is not None and not differ:
+        effect = _design_effect(one.accuracy - two.accuracy, test, n) if samples.grouped else 1.0
+        more = max(round(needed * effect) - n, 0)
     gap = (test.only_first - test.only_second) / n
+    names = (first.name, second.name)
     return Pair(
         first=first.name,
         second=second.name,
@@ -128,13 +134,30 @@ def _judge_pair(
         auc_difference_interval=area_interval if auc else None,
         p_delong=auc.p_value if auc else None,
         p_delong_holm=auc_adjusted,
+        auc_differ=auc_differ,
         agreement=float(np.mean(first.called_fake == second.called_fake)),
         both_wrong=int(np.sum(~first.right & ~second.right)),
         differ=differ,
-        sentence=_say(
-            first.name, second.name, gap, adjusted, more if not differ else None, differ=differ
-        ),
+        sentence=_say(names, gap, adjusted, more, differ=differ),
+        auc_sentence=_say_area(names, auc.difference, auc_adjusted, differ=auc_differ)
+        if auc and auc_adjusted is not None
+        else None,
     )
+
+
+def _excludes_zero(interval: tuple[float, float] | None) -> bool:
+    return interval is not None and not interval[0] <= 0 <= interval[1]
+
+
+def _design_effect(differences: Float[np.ndarray, " b"], test: McNemar, n: int) -> float:
+    """Return how many images of these groups are worth one that belongs to no group, at least 1.
+
+    Source:
+        Kish 1965: the variance over groups by the variance of as many independent images.
+    """
+    either, gap = (test.only_first + test.only_second) / n, (test.only_first - test.only_second) / n
+    independent = either - gap * gap
+    return max(1.0, float(np.var(differences)) * n / independent) if independent > 0 else 1.0
 
 
 def format_p(p_value: float) -> str:
@@ -145,23 +168,37 @@ def format_p(p_value: float) -> str:
 
 
 def _say(
-    first: str, second: str, gap: float, p_value: float, more: int | None, *, differ: bool
+    names: tuple[str, str], gap: float, p_value: float, more: int | None, *, differ: bool
 ) -> str:
+    first, second = names
     if differ:
-        better, worse = (first, second) if gap > 0 else (second, first)
+        better, worse = names if gap > 0 else (second, first)
         return (
             f"{better} is more accurate than {worse} on this test set, by "
             f"{abs(gap) * 100:.2f} points ({format_p(p_value)})."
         )
     if gap == 0:
         return f"{first} and {second} are equally accurate on this test set."
+    reason = format_p(p_value)
+    if p_value < LEVEL:
+        reason += " image by image, but the images that decide it form too few groups"
     if more:
-        hint = f"; about {_round_up(more):,} more images would be needed"
-    else:
-        hint = "; the images are too few, or too alike within groups, to be sure"
-    return (
-        f"{first} and {second} cannot be told apart on this test set ({format_p(p_value)}{hint})."
-    )
+        reason += f"; about {_round_up(more):,} more images would be needed"
+    return f"{first} and {second} cannot be told apart on this test set ({reason})."
+
+
+def _say_area(names: tuple[str, str], gap: float, p_value: float, *, differ: bool) -> str:
+    first, second = names
+    if differ:
+        better, worse = names if gap > 0 else (second, first)
+        return (
+            f"{better} ranks images better than {worse}: its ROC-AUC is {abs(gap):.4f} higher "
+            f"({format_p(p_value)})."
+        )
+    reason = format_p(p_value)
+    if p_value < LEVEL:
+        reason += " image by image, but not over groups"
+    return f"By ROC-AUC {first} and {second} cannot be told apart ({reason})."
 
 
 def _round_up(number: int) -> int:
@@ -186,6 +223,7 @@ def make_row(entry: Entry, rank: int) -> Row:
         rank=rank,
         architecture=card.architecture if card else None,
         parameters=card.parameters if card else None,
+        gflops=count_gflops(entry),
         batch_size=card.batch_size if card else None,
         lr=card.lr if card else None,
         epochs=card.epochs if card else None,
@@ -201,40 +239,7 @@ def make_row(entry: Entry, rank: int) -> Row:
         threshold=metrics.threshold,
         weights_bytes=entry.weights_bytes,
         train_time_s=card.wall_time_s if card else None,
-    )
-
-
-def average_models(entries: Sequence[Entry]) -> Average | None:
-    """Return what the mean of all scores gives; its threshold is fitted on validation rows.
-
-    None for a single model, and where a model has no validation scores, or not of the same images,
-    or of one class only.
-    """
-    tables = [entry.validation for entry in entries]
-    first = tables[0]
-    if first is None or len(tables) < 2:
-        return None
-    scores = []
-    for table in tables:
-        if table is None or not table.select("path", "label").equals(first.select("path", "label")):
-            return None
-        scores.append(table["score"].to_numpy())
-    mean = np.mean(scores, axis=0)
-    known = ~np.isnan(mean)
-    labels = (first["label"] == "fake").to_numpy().astype(np.int64)[known]
-    if not has_both_classes(labels):
-        return None
-    threshold = choose(fit_operating_points(labels, mean[known]), Policy.BALANCED).threshold
-    test_labels = entries[0].labels
-    test_scores = np.mean([entry.scores for entry in entries], axis=0)
-    confusion = count_confusion(test_labels, test_scores, threshold)
-    return Average(
-        threshold=threshold,
-        val_accuracy=count_confusion(labels, mean[known], threshold).accuracy or 0.0,
-        accuracy=confusion.accuracy or 0.0,
-        roc_auc=roc_auc(test_labels, test_scores) if has_both_classes(test_labels) else None,
-        false_negatives=confusion.fn,
-        false_positives=confusion.fp,
+        speed=entry.speed,
     )
 
 

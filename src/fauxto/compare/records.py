@@ -5,6 +5,7 @@ from typing import Literal
 from pydantic import ConfigDict, Field
 
 from fauxto.core.records import Record, Score
+from fauxto.core.speed import Speed
 from fauxto.metrics.summary import ByLabel
 
 
@@ -15,8 +16,10 @@ class Row(Record):
     rank: int
     """1 and the number of models that are certainly more accurate; equal ranks are ties."""
     architecture: str | None
-    """Null, like the four fields below, for scores that another detector made."""
+    """Null, like the five fields below, for scores that another detector made."""
     parameters: int | None
+    gflops: float | None
+    """10⁹ multiply-adds for one image; null where neither known of the network nor measured."""
     batch_size: int | None
     lr: float | None
     """Learning rate."""
@@ -35,6 +38,8 @@ class Row(Record):
     threshold: Score
     weights_bytes: int | None
     train_time_s: float | None
+    speed: Speed | None
+    """Null where ``fauxto speed`` has not measured it."""
 
 
 class Pair(Record):
@@ -52,30 +57,46 @@ class Pair(Record):
     p_mcnemar_holm: Score
     """Adjusted for all pairs."""
     more_images: int | None
-    """Further images with which the difference seen here would be found in 4 of 5 cases."""
+    """Further images with which the difference seen here would be found in 4 of 5 cases, at the
+    level that is left of 5 % for each pair, and grouped as these images are."""
     auc_difference: float | None
     auc_difference_interval: tuple[float, float] | None
     p_delong: Score | None
     p_delong_holm: Score | None
+    auc_differ: bool
+    """DeLong's test, adjusted, below 5 %, and the interval over groups without 0."""
     agreement: Score
     """Share of images with the same verdict."""
     both_wrong: int
     differ: bool
     """McNemar's test, adjusted, below 5 %, and the interval of the difference without 0."""
     sentence: str
+    """What follows for accuracy."""
+    auc_sentence: str | None
+    """What follows for ROC-AUC; null with images of one class."""
 
 
 class Average(Record):
-    """The mean of all models' scores, with a threshold fitted on their validation images."""
+    """The mean score of some models; models and threshold are chosen on validation images."""
 
+    models: tuple[str, ...]
+    """The two or more whose mean has the lowest log loss on validation, found step by step."""
+    single: str
+    """The model with the lowest log loss on validation."""
     threshold: Score
+    val_log_loss: float
+    """Of the mean."""
+    val_log_loss_single: float
     val_accuracy: Score
-    """On the validation images that chose the threshold."""
+    """Of the mean, on the validation images that chose its threshold."""
     accuracy: Score
     """On the compared images."""
     roc_auc: Score | None
     false_negatives: int
     false_positives: int
+    against_single: Pair
+    """The mean and the best single model on the compared images."""
+    sentence: str
 
 
 class Comparison(Record):
@@ -93,6 +114,10 @@ class Comparison(Record):
     rows: tuple[Row, ...]
     """By rank, then accuracy."""
     pairs: tuple[Pair, ...]
+    all_right: int
+    """Images that every model has right."""
+    all_wrong: int
+    """Images that no model has right."""
     average: Average | None
     """Null where runs have no common validation scores."""
     summary: str

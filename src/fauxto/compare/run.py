@@ -9,16 +9,25 @@ from typing import Final
 import numpy as np
 from pydantic import ValidationError
 
+from fauxto.compare.costs import choose_axis, differ_in_machine, find_front
+from fauxto.compare.ensemble import average_models
 from fauxto.compare.entries import Entry, find_evaluation, open_entries, require_same_images
 from fauxto.compare.judge import (
-    average_models,
     judge_pairs,
     make_row,
     rank_entries,
     summarise_ranking,
 )
 from fauxto.compare.records import Comparison, Row
-from fauxto.compare.tables import HEADINGS, cells, to_csv, to_latex, to_markdown
+from fauxto.compare.tables import (
+    HEADINGS,
+    cells,
+    cost_table,
+    timing_on_gpu,
+    to_csv,
+    to_latex,
+    to_markdown,
+)
 from fauxto.core.artifacts import (
     COMPARISON,
     METRICS,
@@ -76,7 +85,12 @@ def compare(
     require_same_images(entries)
     folders = [find_evaluation(run, evaluation) for run in runs]
     inputs = [
-        [entry.name, file_digest(folder / METRICS), file_digest(folder / PREDICTIONS)]
+        [
+            entry.name,
+            file_digest(folder / METRICS),
+            file_digest(folder / PREDICTIONS),
+            entry.speed and entry.speed.model_dump(mode="json"),
+        ]
         for entry, folder in zip(entries, folders, strict=True)
     ]
     claim = claim_folder(
@@ -106,6 +120,7 @@ def build_comparison(entries: Sequence[Entry]) -> Comparison:
     )
     first = entries[0].metrics
     labels = entries[0].labels
+    right = np.array([entry.right for entry in entries])
     return Comparison(
         split=first.split,
         split_method=first.split_method,
@@ -116,6 +131,8 @@ def build_comparison(entries: Sequence[Entry]) -> Comparison:
         n_groups=first.n_groups,
         rows=tuple(rows),
         pairs=pairs,
+        all_right=int(right.all(axis=0).sum()),
+        all_wrong=int((~right).all(axis=0).sum()),
         average=average_models(entries),
         summary=summarise_ranking(rows),
     )
@@ -142,7 +159,6 @@ def _write_page(out: Path, entries: Sequence[Entry], comparison: Comparison) -> 
             accuracy=row.accuracy,
             interval=row.accuracy_interval,
             confusion=Confusion(**of_model[row.model].metrics.confusion.model_dump()),
-            parameters=row.parameters,
         )
         for row in comparison.rows
     ]
@@ -153,6 +169,7 @@ def _write_page(out: Path, entries: Sequence[Entry], comparison: Comparison) -> 
             for row in comparison.rows
         }
         plots.append(figures.plot_rocs(curves))
+    speeds = [row.speed for row in comparison.rows if row.speed is not None]
     write_page(
         out / PAGE,
         "compare.html",
@@ -163,4 +180,19 @@ def _write_page(out: Path, entries: Sequence[Entry], comparison: Comparison) -> 
         lines=[cells(row) for row in comparison.rows],
         plots=plots,
         confusions=figures.plot_confusions(points),
+        costs=cost_table(comparison.rows),
+        pareto=_plot_pareto(points, comparison.rows),
+        speeds=speeds,
+        machines_differ=differ_in_machine(speeds),
+        gpus=sorted({gpu.device for row in comparison.rows if (gpu := timing_on_gpu(row))}),
     )
+
+
+def _plot_pareto(points: Sequence[figures.ModelPoint], rows: Sequence[Row]) -> str | None:
+    axis = choose_axis(rows)
+    if axis is None or len(axis.of_model) < 2:
+        return None
+    shown = [point for point in points if point.name in axis.of_model]
+    costs = [axis.of_model[point.name] for point in shown]
+    front = find_front(costs, [point.accuracy for point in shown])
+    return figures.plot_pareto(shown, costs, front, axis.label)

@@ -3,9 +3,11 @@
 import csv
 import io
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Final
 
 from fauxto.compare.records import Row
+from fauxto.core.speed import Runtime, Timing
 from fauxto.metrics.summary import ByLabel
 
 HEADINGS: Final = (
@@ -14,6 +16,14 @@ HEADINGS: Final = (
     "False positives", "ROC-AUC", "Rank",
 )  # fmt: skip
 """Columns of the Markdown and LaTeX tables and of the page."""
+
+COST_HEADINGS: Final = (
+    "Model", "Parameters (M)", "GFLOPs", "Weights (MB)", "ONNX file (MB)", "Training (s)",
+    "torch, one image (ms)", "torch, images/s", "torch, memory (MB)",
+    "ONNX, one image (ms)", "ONNX, images/s", "ONNX, memory (MB)",
+    "GPU, one image (ms)", "GPU, images/s",
+)  # fmt: skip
+"""Columns of the second table, on what the models cost; the last two only where there is a GPU."""
 
 _LATEX_ESCAPES: Final = {
     "\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_",
@@ -63,11 +73,59 @@ def cells(row: Row) -> list[str]:
     ]
 
 
+def timing_on_gpu(row: Row) -> Timing | None:
+    """Return a row's measurement on a GPU, or None."""
+    timings = row.speed.timings if row.speed else ()
+    return next((timing for timing in timings if timing.device != "cpu"), None)
+
+
+def cost_table(rows: Sequence[Row]) -> list[list[str]]:
+    """Return headings and one line a row of what the models cost; empty if nothing is known."""
+    if all(row.architecture is None for row in rows):
+        return []
+    width = len(COST_HEADINGS) if any(map(timing_on_gpu, rows)) else len(COST_HEADINGS) - 2
+    return [list(COST_HEADINGS[:width]), *(_cost_cells(row)[:width] for row in rows)]
+
+
+def _cost_cells(row: Row) -> list[str]:
+    speed, gpu = row.speed, timing_on_gpu(row)
+    line = [
+        row.model,
+        _scaled(row.parameters, 1e6, 1),
+        _scaled(row.gflops, 1, 2),
+        _scaled(row.weights_bytes, 1e6, 1),
+        _scaled(speed.onnx_bytes if speed else None, 1e6, 1),
+        _scaled(row.train_time_s, 1, 0),
+    ]
+    for runtime in (Runtime.TORCH, Runtime.ONNX):
+        timing = speed.timing(runtime) if speed else None
+        line += [
+            _scaled(timing.latency_ms if timing else None, 1, 1),
+            _scaled(timing.images_per_s if timing else None, 1, 1),
+            _scaled(timing.memory_bytes if timing else None, 1e6, 0),
+        ]
+    return [
+        *line,
+        _scaled(gpu.latency_ms if gpu else None, 1, 1),
+        _scaled(gpu.images_per_s if gpu else None, 1, 1),
+    ]
+
+
+def _scaled(value: float | None, unit: float, digits: int) -> str:
+    return "–" if value is None else f"{value / unit:.{digits}f}"
+
+
 def to_markdown(rows: Sequence[Row], summary: str) -> str:
-    """Return a table that GitHub and pandoc read, with the result as a sentence below."""
-    lines = [HEADINGS, ["---"] + ["---:"] * (len(HEADINGS) - 1)]
-    text = [_markdown_line(line) for line in [*lines, *map(cells, rows)]]
-    return "\n".join([*text, "", summary]) + "\n"
+    """Return tables that GitHub and pandoc read, with the result as a sentence between them."""
+    lines = [_markdown_table([HEADINGS, *map(cells, rows)]), summary]
+    if costs := cost_table(rows):
+        lines.append(_markdown_table(costs))
+    return "\n\n".join(lines) + "\n"
+
+
+def _markdown_table(lines: Sequence[Sequence[str]]) -> str:
+    rule = ["---"] + ["---:"] * (len(lines[0]) - 1)
+    return "\n".join(map(_markdown_line, [lines[0], rule, *lines[1:]]))
 
 
 def _markdown_line(line: Sequence[str]) -> str:
@@ -99,7 +157,12 @@ def to_csv(rows: Sequence[Row]) -> str:
         "weights_bytes": lambda row: row.weights_bytes,
         "train_time_s": lambda row: row.train_time_s,
         "rank": lambda row: row.rank,
+        "gflops": lambda row: row.gflops,
+        "onnx_bytes": lambda row: row.speed and row.speed.onnx_bytes,
     }
+    for name, runtime in (("torch", Runtime.TORCH), ("onnx", Runtime.ONNX), ("gpu", None)):
+        for field in ("latency_ms", "images_per_s", "memory_bytes", "threads"):
+            columns[f"{name}_{field}"] = partial(_read_timing, runtime, field)
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(columns)
@@ -107,17 +170,32 @@ def to_csv(rows: Sequence[Row]) -> str:
     return text.getvalue()
 
 
+def _read_timing(runtime: Runtime | None, field: str, row: Row) -> object:
+    if runtime is None:
+        timing = timing_on_gpu(row)
+    else:
+        timing = row.speed.timing(runtime) if row.speed else None
+    return getattr(timing, field, None)
+
+
 def to_latex(rows: Sequence[Row], caption: str) -> str:
-    """Return a ``table`` environment that needs no package."""
-    body = [" & ".join(map(escape_latex, cells(row))) + r" \\" for row in rows]
+    """Return ``table`` environments that need no package: results, and costs where known."""
+    tables = [_latex_table([HEADINGS, *map(cells, rows)], caption)]
+    if costs := cost_table(rows):
+        tables.append(_latex_table(costs, "Cost of the same models."))
+    return "\n".join(tables)
+
+
+def _latex_table(lines: Sequence[Sequence[str]], caption: str) -> str:
+    heading, *body = (" & ".join(map(escape_latex, line)) + r" \\" for line in lines)
     return "\n".join(
         [
             r"\begin{table}",
             r"\centering\small",
             rf"\caption{{{escape_latex(caption)}}}",
-            r"\begin{tabular}{l" + "r" * (len(HEADINGS) - 1) + "}",
+            r"\begin{tabular}{l" + "r" * (len(lines[0]) - 1) + "}",
             r"\hline",
-            " & ".join(map(escape_latex, HEADINGS)) + r" \\",
+            heading,
             r"\hline",
             *body,
             r"\hline",

@@ -2,9 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
-from matplotlib.ticker import PercentFormatter
+from matplotlib.ticker import FuncFormatter, NullFormatter, PercentFormatter
 
 from fauxto.core.labels import Label
 from fauxto.metrics.confusion import Confusion
@@ -21,7 +22,6 @@ class ModelPoint:
     accuracy: float
     interval: tuple[float, float] | None
     confusion: Confusion
-    parameters: int | None
 
 
 def plot_accuracies(points: Sequence[ModelPoint]) -> str:
@@ -38,6 +38,51 @@ def plot_accuracies(points: Sequence[ModelPoint]) -> str:
     axis.xaxis.set_major_formatter(PercentFormatter(1))
     axis.grid(axis="x", alpha=0.18)
     return to_svg(figure, "Accuracy of each model with its 95 % interval.")
+
+
+def plot_pareto(
+    points: Sequence[ModelPoint], costs: Sequence[float], front: Sequence[bool], cost_label: str
+) -> str:
+    """Return accuracy against cost as SVG, with the models that no other beats in both joined.
+
+    Args:
+        points: the models.
+        costs: of each model, positive; the less the better.
+        front: whether no other model is at least as accurate and as cheap, and better in one.
+        cost_label: what the cost is, with its unit.
+    """
+    figure, axis = new_figure(6.4, 4.2)
+    styles: dict[bool, dict[str, Any]] = {
+        True: {"color": SERIES_COLOURS[0], "marker": "o", "markersize": 8},
+        False: {"color": SERIES_COLOURS[1], "marker": "s", "markerfacecolor": "none"},
+    }
+    for point, cost, best in zip(points, costs, front, strict=True):
+        if point.interval is not None:
+            axis.plot(
+                [cost, cost], point.interval, color=styles[best]["color"], linewidth=3, alpha=0.4
+            )
+        axis.plot([cost], [point.accuracy], linestyle="none", **styles[best])
+        axis.annotate(point.name, (cost, point.accuracy), (7, 5), textcoords="offset points")
+    best_points = sorted(
+        (cost, point.accuracy)
+        for point, cost, best in zip(points, costs, front, strict=True)
+        if best
+    )
+    axis.plot(*zip(*best_points, strict=True), color=SERIES_COLOURS[0], linestyle="--")
+    if max(costs) > 5 * min(costs):
+        axis.set_xscale("log")
+        axis.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+        axis.xaxis.set_minor_formatter(NullFormatter())
+    axis.set(xlabel=cost_label, ylabel="accuracy (%), line: 95 % interval",
+             title="Accuracy against cost")  # fmt: skip
+    axis.yaxis.set_major_formatter(PercentFormatter(1))
+    axis.margins(x=0.25, y=0.12)
+    axis.plot([], [], label="on the front", linestyle="--", **styles[True])
+    if not all(front):
+        axis.plot([], [], label="another is better", linestyle="none", **styles[False])
+    add_legend(axis, "best")
+    names = [point.name for point, best in zip(points, front, strict=True) if best]
+    return to_svg(figure, f"Accuracy against cost; on the front: {', '.join(names)}.")
 
 
 def plot_errors(points: Sequence[ModelPoint]) -> str:

@@ -1,0 +1,1 @@
+"""Verb: what a run costs in time and memory."""
