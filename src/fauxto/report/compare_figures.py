@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from matplotlib.ticker import FuncFormatter, NullFormatter, PercentFormatter
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter, PercentFormatter
 
 from fauxto.core.labels import Label
 from fauxto.metrics.confusion import Confusion
@@ -56,31 +56,33 @@ def plot_pareto(
         True: {"color": SERIES_COLOURS[0], "marker": "o", "markersize": 8},
         False: {"color": SERIES_COLOURS[1], "marker": "s", "markerfacecolor": "none"},
     }
-    for point, cost, best in zip(points, costs, front, strict=True):
+    ordered = sorted(zip(costs, points, front, strict=True), key=lambda item: item[0])
+    for index, (cost, point, best) in enumerate(ordered):
         if point.interval is not None:
             axis.plot(
                 [cost, cost], point.interval, color=styles[best]["color"], linewidth=3, alpha=0.4
             )
         axis.plot([cost], [point.accuracy], linestyle="none", **styles[best])
-        axis.annotate(point.name, (cost, point.accuracy), (7, 5), textcoords="offset points")
-    best_points = sorted(
-        (cost, point.accuracy)
-        for point, cost, best in zip(points, costs, front, strict=True)
-        if best
-    )
+        # Neighbours have their names on different sides, so that they do not cover each other.
+        offset, side = ((7, -12), "left") if index % 2 else ((-7, 5), "right")
+        axis.annotate(
+            point.name, (cost, point.accuracy), offset, textcoords="offset points", ha=side
+        )
+    best_points = [(cost, point.accuracy) for cost, point, best in ordered if best]
     axis.plot(*zip(*best_points, strict=True), color=SERIES_COLOURS[0], linestyle="--")
     if max(costs) > 5 * min(costs):
         axis.set_xscale("log")
+        axis.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
         axis.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
         axis.xaxis.set_minor_formatter(NullFormatter())
     axis.set(xlabel=cost_label, ylabel="accuracy (%), line: 95 % interval",
              title="Accuracy against cost")  # fmt: skip
     axis.yaxis.set_major_formatter(PercentFormatter(1))
-    axis.margins(x=0.25, y=0.12)
+    axis.margins(x=0.3, y=0.12)
     axis.plot([], [], label="on the front", linestyle="--", **styles[True])
     if not all(front):
         axis.plot([], [], label="another is better", linestyle="none", **styles[False])
-    add_legend(axis, "best")
+    add_legend(axis, "lower right")
     names = [point.name for point, best in zip(points, front, strict=True) if best]
     return to_svg(figure, f"Accuracy against cost; on the front: {', '.join(names)}.")
 
