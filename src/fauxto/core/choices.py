@@ -23,7 +23,7 @@ class Resample(StrEnum):
     EXACT = "exact"
     """Pillow's LANCZOS on the fully decoded image."""
     FAST = "fast"
-    """The decoder's own reduction (JPEG) or a box reduction first, then LANCZOS."""
+    """Reduced by a power of two first, by the decoder (JPEG) or by box means, then LANCZOS."""
 
 
 class Policy(StrEnum):
@@ -67,3 +67,16 @@ class Match(StrEnum):
     """Both classes are drawn in the same original sizes and shapes; the rest is left out."""
     CONTAINER = "container"
     """Both classes are compressed as JPEG alike before they are stored."""
+
+
+class Reencoding(StrEnum):
+    """A mild change that pictures meet on their way and that should not change a verdict."""
+
+    JPEG_90 = "jpeg-90"
+    """Written as JPEG at quality 90."""
+    JPEG_75 = "jpeg-75"
+    """Written as JPEG at quality 75."""
+    WEBP_80 = "webp-80"
+    """Written as WebP at quality 80."""
+    SCALE_90 = "scale-90%"
+    """Scaled to 90 % of width and height."""

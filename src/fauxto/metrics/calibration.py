@@ -5,28 +5,16 @@ from typing import Final
 import numpy as np
 from jaxtyping import Float, Int
 from scipy.optimize import minimize_scalar
-from scipy.special import expit, xlog1py, xlogy
+from scipy.special import xlog1py, xlogy
 
 from fauxto.metrics.labels import require_both_classes, require_finite
+from fauxto.metrics.score import fake_score as fake_score
 
 TEMPERATURE_RANGE: Final = (0.01, 100.0)
 """Lowest and highest temperature that is ever fitted."""
 
 ECE_BINS: Final = 15
 """Most bins of the expected calibration error and of the reliability diagram."""
-
-
-def fake_score(
-    logits: Float[np.ndarray, "n 2"], temperature: float = 1.0
-) -> Float[np.ndarray, " n"]:
-    """Return scores in [0, 1]; 1 is fake.
-
-    Args:
-        logits: the network's outputs in the order real, fake.
-        temperature: positive; logits are divided by it before the softmax.
-    """
-    margin = logits[:, 1].astype(np.float64) - logits[:, 0].astype(np.float64)
-    return expit(margin / temperature)
 
 
 def fit_temperature(logits: Float[np.ndarray, "n 2"], labels: Int[np.ndarray, " n"]) -> float:
