@@ -6,6 +6,8 @@ They live here and not in ``fauxto`` itself because there the names are those of
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from fauxto.core.extras import find_missing_extra
+
 _HOMES = {
     "audit": "fauxto.audit.run",
     "prepare": "fauxto.prepare.run",
@@ -54,4 +56,10 @@ if TYPE_CHECKING:
 def __getattr__(name: str) -> Any:  # noqa: ANN401 - any of the names above
     if name not in _HOMES:
         raise AttributeError(f"module 'fauxto.verbs' has no attribute {name!r}")
-    return getattr(import_module(_HOMES[name]), name)
+    try:
+        return getattr(import_module(_HOMES[name]), name)
+    except ModuleNotFoundError as error:
+        missing = find_missing_extra(error, f"verbs.{name}", name)
+        if missing is None:
+            raise
+        raise missing from error

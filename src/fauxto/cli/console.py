@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from rich.console import Console
 from rich.progress import (
@@ -20,24 +20,14 @@ from rich.progress import (
 )
 from rich.table import Table
 
-from fauxto.core.errors import ArtifactError, FauxtoError, MissingExtra
+from fauxto.core.errors import ArtifactError, FauxtoError
+from fauxto.core.extras import find_missing_extra
 from fauxto.core.progress import Progress as ProgressCallable
 from fauxto.core.progress import silent
 
 EXIT_ERROR = 1
 EXIT_GATE = 3
 """A gate did not pass: blocking findings with --strict, or a fake with --fail-on fake."""
-
-EXTRAS: Final = {
-    **dict.fromkeys(
-        ("torch", "torchvision", "timm", "lightning_fabric", "captum", "onnx", "onnxscript",
-         "safetensors"),
-        "train",
-    ),
-    **dict.fromkeys(("fastapi", "uvicorn", "python_multipart", "prometheus_client"), "serve"),
-    "skimage": "demo",
-}  # fmt: skip
-"""Which extra brings a package that the light install lacks."""
 
 stdout = Console(highlight=False, markup=False)
 stderr = Console(stderr=True, highlight=False, markup=False)
@@ -54,9 +44,9 @@ def guarded(command: Callable[[], Any]) -> None:
     except FauxtoError as error:
         _fail(str(error), debug=debug)
     except ModuleNotFoundError as error:
-        extra = EXTRAS.get((error.name or "").partition(".")[0])
+        missing = find_missing_extra(error, "this command", _name_command())
         unexpected = f"unexpected: {error} (a fault in fauxto; --debug shows where)"
-        _fail(str(MissingExtra("this command", extra)) if extra else unexpected, debug=debug)
+        _fail(str(missing) if missing else unexpected, debug=debug)
     except KeyboardInterrupt:
         stderr.print("interrupted; the same command resumes", style="yellow")
         sys.exit(130)
@@ -66,6 +56,10 @@ def guarded(command: Callable[[], Any]) -> None:
     except Exception as error:  # noqa: BLE001 - the outermost handler
         kind = type(error).__name__
         _fail(f"unexpected {kind}: {error} (a fault in fauxto; --debug shows where)", debug=debug)
+
+
+def _name_command() -> str:
+    return next((word for word in sys.argv[1:] if not word.startswith("-")), "")
 
 
 def _fail(message: str, *, debug: bool) -> None:

@@ -1,6 +1,5 @@
 """``fauxto predict``."""
 
-import csv
 import sys
 from collections.abc import Iterable, Iterator
 from enum import StrEnum
@@ -10,12 +9,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from fauxto.cli import console
-from fauxto.cli.options import DEFAULT_WORKERS, Debug, Device, Quiet, Workers
+from fauxto.cli.options import DEFAULT_WORKERS, Debug, Device, Overwrite, Quiet, Workers
 from fauxto.core.choices import Policy
-from fauxto.core.labels import Verdict
 
 if TYPE_CHECKING:
     from fauxto.core.records import Prediction
+    from fauxto.predict.detector import Detector
 
 
 class FailOn(StrEnum):
@@ -24,88 +23,124 @@ class FailOn(StrEnum):
     FAKE = "fake"
 
 
-CSV_COLUMNS = ("path", "verdict", "score", "threshold", "model", "preprocess_hash", "error")
-
-
 def predict(
     paths: Annotated[
         list[str],
         typer.Argument(help="Files, folders, patterns, tables with a path column, or - for stdin."),
     ],
-    model: Annotated[Path, typer.Option("--model", help="Run folder or .onnx file.")],
-    policy: Annotated[
-        Policy | None, typer.Option("--policy", help="Rule whose threshold to use.")
+    model: Annotated[
+        Path | None,
+        typer.Option("--model", help="Run folder or .onnx file; default the bundled detector."),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
+    policy: Annotated[
+        Policy | None,
+        typer.Option(
+            "--policy", help="Rule whose threshold to use; default fpr-5%, else the model's own."
+        ),
+    ] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="One JSON object a line; default unless on a terminal.")
+    ] = False,
     as_csv: Annotated[bool, typer.Option("--csv", help="A CSV table.")] = False,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", "-o", help="Write a .jsonl, .csv or .parquet file instead."),
+    ] = None,
+    stability: Annotated[
+        bool,
+        typer.Option("--stability", help="Unsure where a mild re-encoding flips it; five passes."),
+    ] = False,
+    explain: Annotated[
+        Path | None,
+        typer.Option("--explain", help="Folder for pictures of what decided; .onnx models."),
+    ] = None,
     fail_on: Annotated[
         FailOn | None, typer.Option("--fail-on", help="Exit with 3 if there is such a verdict.")
     ] = None,
-    batch_size: Annotated[int, typer.Option("--batch-size", min=1)] = 16,
+    batch_size: Annotated[int, typer.Option("--batch-size", min=1)] = 8,
     workers: Workers = DEFAULT_WORKERS,
     device: Device = "auto",
+    overwrite: Overwrite = False,
     quiet: Quiet = False,
     debug: Debug = False,  # noqa: ARG001 - read by console.guarded
 ) -> None:
     """Say of each picture whether it is real or made by AI, in the order given."""
+    if as_json + as_csv + (out is not None) > 1:
+        raise typer.BadParameter("choose one of --json, --csv and --out")
     from fauxto.predict.detector import Detector
     from fauxto.predict.inputs import expand_inputs
+    from fauxto.predict.writing import check_out, save, write_csv, write_json_lines
 
-    if as_json and as_csv:
-        raise typer.BadParameter("choose one of --json and --csv")
+    if out is not None:
+        check_out(out, overwrite=overwrite)
     detector = Detector.load(model, policy=policy, device=device)
-    images = expand_inputs(paths, sys.stdin.buffer)
-    counts = {"fake": 0, "real": 0, "unsure": 0, "error": 0}
-    with console.progress_bars(quiet=quiet) as progress:
+    as_table = sys.stdout.isatty() and not (as_json or as_csv or out)
+    _say_policy(detector, policy, quiet=quiet)
+    counts = dict.fromkeys(("fake", "real", "unsure", "error"), 0)
+    with console.progress_bars(quiet=quiet or as_table or not sys.stderr.isatty()) as progress:
 
         def counted() -> "Iterator[Prediction]":
-            predictions = detector.predict_many(images, batch_size=batch_size, workers=workers)
+            predictions = detector.predict_many(
+                expand_inputs(paths, sys.stdin.buffer),
+                batch_size=batch_size,
+                workers=workers,
+                stability=stability,
+                explain=explain,
+            )
             for done, prediction in enumerate(predictions, start=1):
                 counts[prediction.verdict or "error"] += 1
-                progress("predict", done, len(images))
+                progress("predict", done, 0)
                 yield prediction
 
-        if as_json:
-            _print_lines(counted())
+        if out is not None:
+            save(counted(), out)
         elif as_csv:
-            _print_csv(counted())
+            write_csv(counted(), sys.stdout)
+        elif as_table:
+            _print_table(counted())
         else:
-            rows = [_row(prediction) for prediction in counted()]
-    if not (as_json or as_csv):
-        console.print_table("", ("path", "verdict", "score", "note"), rows, numeric=(2,))
-        console.note(
-            f"{detector.scorer.name}: fake at score ≥ {detector.threshold:.3f}. "
-            "Evidence, not proof.",
-            quiet=quiet,
-        )
+            write_json_lines(counted(), sys.stdout)
+    if out is not None:
+        console.note(f"{out}: {sum(counts.values()):,} rows", quiet=quiet)
+    _exit(counts, fail_on)
+
+
+def _say_policy(detector: "Detector", asked: Policy | None, *, quiet: bool) -> None:
+    from fauxto.predict.detector import DEFAULT_POLICY
+
+    card = detector.scorer.card
+    said = f"{card.name}: fake at score ≥ {detector.threshold:.3f} (policy {detector.policy}"
+    if asked is None and detector.policy != DEFAULT_POLICY:
+        said += f", the model's own: it has no threshold for {DEFAULT_POLICY}"
+    said += ")"
+    if card.unsure_band is not None:
+        low, high = card.unsure_band
+        said += f", unsure from {low:.3f} to {high:.3f}"
+    console.note(f"{said}. Evidence, not proof.", quiet=quiet)
+
+
+def _print_table(predictions: "Iterable[Prediction]") -> None:
+    """Print a row as soon as it is there; never all at once, of which there may be a million."""
+    sys.stdout.write("verdict  score  path\n")
+    for prediction in predictions:
+        remarks = [*prediction.notes]
+        if prediction.flips:
+            remarks.append(f"another verdict after {', '.join(prediction.flips)}")
+        if prediction.explanation:
+            remarks.append(prediction.explanation)
+        if prediction.error:
+            remarks.append(prediction.error)
+        score = "" if prediction.score is None else f"{prediction.score:.3f}"
+        line = f"{prediction.verdict or 'error':7}  {score:5}  {prediction.path}"
+        sys.stdout.write(console.printable("  ".join([line, *remarks])) + "\n")
+        sys.stdout.flush()
+
+
+def _exit(counts: dict[str, int], fail_on: FailOn | None) -> None:
+    """End with 3 for a gate that did not pass, else with 1 if an image could not be read."""
     if counts["error"]:
-        console.note(f"{counts['error']} of {len(images)} could not be read")
-        raise typer.Exit(console.EXIT_ERROR)
-    if fail_on is not None and counts[Verdict.FAKE]:
+        console.note(f"{counts['error']:,} of {sum(counts.values()):,} could not be read")
+    if fail_on is not None and counts[fail_on]:
         raise typer.Exit(console.EXIT_GATE)
-
-
-def _print_lines(predictions: "Iterable[Prediction]") -> None:
-    for prediction in predictions:
-        console.print_json(prediction.model_dump(mode="json"))
-
-
-def _print_csv(predictions: "Iterable[Prediction]") -> None:
-    writer = csv.writer(sys.stdout)
-    writer.writerow(CSV_COLUMNS)
-    for prediction in predictions:
-        values = prediction.model_dump(mode="json")
-        writer.writerow(
-            [console.printable(str(v)) if (v := values[c]) is not None else "" for c in CSV_COLUMNS]
-        )
-
-
-def _row(prediction: "Prediction") -> tuple[str, str, str, str]:
-    if prediction.score is None:
-        return (prediction.path, "error", "", prediction.error or "")
-    return (
-        prediction.path,
-        prediction.verdict or "",
-        f"{prediction.score:.3f}",
-        "; ".join(prediction.notes),
-    )
+    if counts["error"]:
+        raise typer.Exit(console.EXIT_ERROR)

@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from fauxto.core.choices import Fit as Fit
 from fauxto.core.choices import Policy as Policy
+from fauxto.core.choices import Reencoding
 from fauxto.core.choices import Resample as Resample
 from fauxto.core.labels import Verdict
 
@@ -121,6 +122,8 @@ class ModelCard(Record):
     unsure_band: tuple[Score, Score] | None = None
     """Scores between which (inclusive) the verdict is unsure; null where validation had too few
     images to fit one."""
+    mild_reencodings: tuple[Reencoding, ...] = tuple(Reencoding)
+    """Changes that should not change a verdict; one that does makes it unsure, where asked for."""
     data: DataSummary
     seed: int
     epochs: int
@@ -133,7 +136,8 @@ class ModelCard(Record):
     weights_source: str
     """Where the weights came from before fine-tuning."""
     weights_licence: str
-    wall_time_s: float
+    wall_time_s: float | None
+    """Seconds of training; null in exported files, which equal runs must make alike."""
     environment: Environment
     limits: tuple[str, ...] = ()
     """Known limits, in sentences."""
@@ -162,6 +166,8 @@ class Prediction(Record):
     score: Score | None = None
     """Calibrated probability that the image is fake."""
     threshold: Score
+    policy: Policy | None = None
+    """Rule by which validation chose the threshold."""
     unsure_band: tuple[Score, Score] | None = None
     model: str
     """Name of the model, from its card."""
@@ -170,5 +176,9 @@ class Prediction(Record):
     """What the file says of itself; never part of the score, easily forged or stripped."""
     notes: tuple[str, ...] = ()
     """What was done to the pixels that the reader should know, such as alpha laid over white."""
+    flips: tuple[Reencoding, ...] | None = None
+    """Mild re-encodings under which the verdict would be another; null where not looked at."""
+    explanation: str | None = None
+    """Picture with the places that decided the score; null where none was asked for."""
     error: str | None = None
     """Why the image could not be read."""

@@ -2,7 +2,7 @@
 
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Protocol, runtime_checkable
+from typing import Final, Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Float32
@@ -11,6 +11,9 @@ from fauxto.core.artifacts import CARD
 from fauxto.core.errors import ArtifactError, MissingExtra
 from fauxto.core.records import ModelCard
 from fauxto.models.onnx_scorer import OnnxScorer
+
+BUNDLED: Final = Path(__file__).parent / "bundled" / "detector.onnx"
+"""The detector that fauxto brings along; ``make bundled`` writes it."""
 
 
 @runtime_checkable
@@ -28,6 +31,20 @@ class Scorer(Protocol):
     def logits(self, inputs: Float32[np.ndarray, "n 3 h w"]) -> Float32[np.ndarray, "n 2"]:
         """Return the two logits of each image, in the order real, fake."""
         ...
+
+
+def bundled_detector() -> Path:
+    """Return the file of the detector that fauxto brings along.
+
+    Raises:
+        ArtifactError: this copy of fauxto has none.
+    """
+    if not BUNDLED.is_file():
+        raise ArtifactError(
+            "this copy of fauxto has no detector inside: name a run folder or an .onnx file "
+            "(--model), or make one from the repository with 'make bundled DATA=FOLDER'"
+        )
+    return BUNDLED
 
 
 def open_scorer(model: Path, device: str = "cpu") -> Scorer:
