@@ -34,6 +34,26 @@ format: $(STAMP) ## rewrite files in the house format
 bench: $(STAMP) ## speed and memory, as ratios measured in one run
 	for script in bench/[a-z]*.py; do $(BIN)/python $$script || exit 1; done
 
+# Each step leaves a mark, and a step that was stopped goes on; 'rm -r runs/bundled' starts anew.
+BUNDLED := runs/bundled
+BUNDLED_PREPARE ?= --size 224 --fit squash
+
+bundled: $(BUNDLED)/trained ## train the detector inside the package: make bundled DATA=FOLDER
+	$(BIN)/fauxto export $(BUNDLED)/fauxto-lite --out src/fauxto/models/bundled/detector.onnx --overwrite
+
+$(BUNDLED)/trained: $(BUNDLED)/prepared
+	OMP_NUM_THREADS=2 $(BIN)/fauxto train $(BUNDLED)/dataset --recipe bundled --out $(BUNDLED)/fauxto-lite --workers 2 --device cpu
+	@touch $@
+
+$(BUNDLED)/prepared: $(BUNDLED)/audited
+	$(BIN)/fauxto prepare "$(DATA)" --audit $(BUNDLED)/audit --out $(BUNDLED)/dataset $(BUNDLED_PREPARE)
+	@touch $@
+
+$(BUNDLED)/audited: $(STAMP)
+	@test -n "$(DATA)" || { echo "name the folder of training pictures: make bundled DATA=FOLDER"; exit 2; }
+	$(BIN)/fauxto audit "$(DATA)" --out $(BUNDLED)/audit
+	@touch $@
+
 docs: $(STAMP) ## write the command line reference from --help
 	$(BIN)/python -m typer fauxto.cli.app utils docs --name fauxto --title "Command line" --output docs/reference.md
 
@@ -46,4 +66,4 @@ clean: ## remove caches and build outputs; never data or results
 	rm -rf build dist site .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 	find src tests -name __pycache__ -type d -prune -exec rm -rf {} +
 
-.PHONY: help install demo test check format bench docs serve clean
+.PHONY: help install demo test check format bench bundled docs serve clean
