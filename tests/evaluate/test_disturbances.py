@@ -28,7 +28,8 @@ def test_a_disturbance_changes_pixels_and_keeps_size_and_mode(picture, name, str
 
 
 @pytest.mark.parametrize(
-    "name", ["JPEG", "WebP", "downscale", "blur", "noise", "crop", "brighter", "darker"]
+    "name",
+    ["JPEG", "WebP", "downscale", "blur", "noise", "crop", "brighter", "darker", "social network"],
 )
 def test_the_strongest_changes_more_than_the_mildest(picture, name):
     mild, strong = (
@@ -37,7 +38,7 @@ def test_the_strongest_changes_more_than_the_mildest(picture, name):
     assert distance(picture, strong) > 1.5 * distance(picture, mild)
 
 
-@pytest.mark.parametrize("name", ["noise", "chain", "screenshot"])
+@pytest.mark.parametrize("name", ["noise", "random chain", "screenshot"])
 def test_randomness_comes_from_the_generator_alone(picture, name):
     one, same, other = (
         DISTURBANCES[name](picture, 3, np.random.default_rng(seed)).tobytes() for seed in (1, 1, 2)

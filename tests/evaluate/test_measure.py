@@ -3,6 +3,7 @@ import polars as pl
 import pytest
 
 from fauxto.core.errors import DataError
+from fauxto.core.records import DataSummary
 from fauxto.evaluate.measure import Subject, measure
 from fauxto.evaluate.mistakes import choose_gallery
 from fauxto.evaluate.page import list_cautions
@@ -99,7 +100,7 @@ def test_gallery_has_the_surest_mistakes_first(predictions):
     [
         ("train", "random", "trained on"),
         ("val", "random", "chosen on these images"),
-        ("test", "random", "same sources and generators"),
+        ("test", "random", "Sources and generators are not recorded"),
         ("test", "unknown", "trained on is not known"),
     ],
 )
@@ -111,4 +112,25 @@ def test_page_warns_of_numbers_that_flatter(predictions, split, method, words):
 
 def test_held_out_numbers_need_no_such_warning(predictions):
     metrics = measure(predictions, Subject("lite", "test", "generator-held-out", 0.55))
-    assert not any("same sources" in caution for caution in list_cautions(metrics))
+    assert not any("expect less" in caution for caution in list_cautions(metrics))
+
+
+@pytest.mark.parametrize(("sources", "warned"), [(("pexels", "wikiart"), True), (("x",), False)])
+def test_page_warns_where_nothing_unseen_was_tested(predictions, sources, warned):
+    trained = DataSummary(digest="0", counts={}, sources=dict.fromkeys(sources, 1))
+    subject = Subject("lite", "test", "random", 0.55, trained_on=trained)
+    cautions = list_cautions(measure(predictions, subject))
+    assert any("held-out" in caution for caution in cautions) == warned
+
+
+def test_numbers_part_the_images_by_quarters_and_few_of_them_by_value():
+    frame = pl.DataFrame(
+        {"sharpness": [float(n) for n in range(79)] + [None], "year": [2020, 2021] * 40}
+    )
+    parts = part_images(frame)
+    assert parts["year"][:2] == ["2020", "2021"]
+    assert parts["sharpness"][0] == "under 19.5"
+    assert parts["sharpness"][78] == "58.5 and more"
+    assert parts["sharpness"][79] is None
+    counts = [parts["sharpness"].count(name) for name in dict.fromkeys(parts["sharpness"][:79])]
+    assert sorted(counts) == [19, 20, 20, 20]

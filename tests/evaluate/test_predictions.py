@@ -9,6 +9,8 @@ from fauxto.evaluate.predictions import (
     digest_images,
     label_numbers,
     read_foreign,
+    with_columns_of,
+    with_original_facts,
 )
 
 
@@ -104,3 +106,31 @@ def test_digest_ignores_order_and_scores_but_not_labels_and_contents(images):
 
 def test_label_numbers_are_one_for_fake(images):
     assert label_numbers(images).tolist() == [0, 1] * 6
+
+
+def test_facts_are_those_of_the_original_file_or_unknown(images):
+    prepared = images.with_columns(
+        original=pl.col("path"), format=pl.lit("PNG"), width=pl.lit(32, pl.Int32)
+    )
+    restored = with_original_facts(prepared, images)
+    assert restored["format"].unique().to_list() == ["JPEG"]
+    assert restored.sort("path")["width"].equals(images.sort("path")["width"])
+    unknown = with_original_facts(prepared, None)
+    assert unknown["format"].is_null().all()
+    assert unknown["label"].equals(prepared["label"])
+
+
+def test_further_columns_are_joined_by_the_original_path(images, tmp_path):
+    rows = images.with_columns(original=pl.concat_str(pl.lit("was/"), "path"))
+    table = tmp_path / "more.csv"
+    rows.head(3).select(path="original", label=pl.lit("x"), mood=pl.lit("calm")).write_csv(table)
+    joined, names = with_columns_of(rows, table)
+    assert names == ("mood",)
+    assert joined["label"].equals(rows.sort("path")["label"])
+    assert joined["mood"].null_count() == 9
+    table.write_text("path,mood\nelsewhere.png,calm\n")
+    with pytest.raises(DataError, match=r"no path in .* is one of these images, for example was/"):
+        with_columns_of(rows, table)
+    table.write_text("file,mood\na,b\n")
+    with pytest.raises(DataError, match="has no column path"):
+        with_columns_of(rows, table)

@@ -6,14 +6,17 @@ import polars as pl
 import pytest
 
 from fauxto.core.artifacts import write_json
+from fauxto.core.choices import Policy
 from fauxto.core.errors import ArtifactError, DataError, RecipeError
 from fauxto.core.labels import Split
 from fauxto.core.records import Preprocess
 from fauxto.data.table import PREDICTION_SCHEMA
+from fauxto.evaluate import result as result_module
 from fauxto.evaluate import run as run_module
 from fauxto.evaluate.disturbances import DISTURBANCES, STRENGTHS
 from fauxto.evaluate.robustness import sample_rows
 from fauxto.evaluate.run import evaluate, evaluate_detector, evaluate_predictions
+from fauxto.metrics.summary import WORST_CASE
 
 
 @pytest.fixture(autouse=True)
@@ -28,7 +31,7 @@ def opened(monkeypatch, scorer):
 def undrawn(request, monkeypatch):
     """Leave out the page, the slow part, where a test is not about it."""
     if "drawn" not in request.fixturenames:
-        monkeypatch.setattr(run_module, "write_evaluation_page", lambda *_: None)
+        monkeypatch.setattr(result_module, "write_evaluation_page", lambda *_: None)
 
 
 @pytest.fixture
@@ -85,7 +88,7 @@ def test_equal_runs_write_equal_bytes(run, dataset, drawn):
 def test_an_interrupted_evaluation_ends_with_the_same_result(run, dataset, monkeypatch, drawn):
     whole = evaluate(run, data=dataset, name="whole")
     with monkeypatch.context() as patch:
-        patch.setattr(run_module, "write_evaluation_page", lambda *_: 1 / 0)
+        patch.setattr(result_module, "write_evaluation_page", lambda *_: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             evaluate(run, data=dataset, name="cut")
     cut = evaluate(run, data=dataset, name="cut")
@@ -141,14 +144,61 @@ def test_an_unfinished_run_is_refused(tmp_path, dataset):
 
 def test_robustness_tries_every_disturbance_at_the_fixed_threshold(run, dataset):
     metrics = evaluate(run, data=dataset, robustness=6).metrics
-    assert len(metrics.robustness) == len(DISTURBANCES) * len(STRENGTHS)
+    assert len(metrics.robustness) == (len(DISTURBANCES) + 1) * len(STRENGTHS)
     rows = {(row.disturbance, row.strength): row for row in metrics.robustness}
     assert {row.n for row in metrics.robustness} == {6}
     # The scorer measures brightness: light encoding flips nothing, doubled light calls reals fake.
     assert rows["JPEG", 1].flip_rate == 0
     assert rows["darker", 5].flip_rate > 0
+    single = [row for row in metrics.robustness if row.disturbance != WORST_CASE]
+    for strength in STRENGTHS:
+        of_strength = [row for row in single if row.strength == strength]
+        worst = rows[WORST_CASE, strength]
+        assert worst.accuracy <= min(row.accuracy for row in of_strength)
+        assert worst.flip_rate >= max(row.flip_rate for row in of_strength)
     again = evaluate(run, data=dataset, robustness=6, overwrite=True).metrics
     assert again.robustness == metrics.robustness
+
+
+def test_another_policy_is_another_evaluation_beside_the_first(run, dataset, monkeypatch, card):
+    monkeypatch.setattr(
+        run_module,
+        "choose_again",
+        lambda run, card, policy, ratio: card.model_copy(
+            update={"threshold": 0.01 * ratio, "policy": policy}
+        ),
+    )
+    evaluate(run, data=dataset)
+    metrics = evaluate(run, data=dataset, policy=Policy.COST, cost_ratio=7.0, robustness=4).metrics
+    assert (metrics.threshold, metrics.policy) == (0.07, "cost")
+    assert (run / "evaluation/test-cost/metrics.json").is_file()
+    assert evaluate(run, data=dataset, policy=Policy.FPR_1).folder.name == "test-fpr-1"
+    text = (run / "MODEL_CARD.md").read_text("utf-8")
+    assert "A score of 0.5500 or more" in text
+    assert "threshold 0.0700 (policy `cost`)" in text
+
+
+def test_seen_and_unseen_are_told_apart_everywhere(run, dataset, card, drawn):
+    trained = card.data.model_copy(update={"sources": {"pexels": 3}, "generators": {"sd": 3}})
+    write_json(run / "card.json", card.model_copy(update={"data": trained}).model_dump(mode="json"))
+    result = evaluate(run, data=dataset)
+    seen, unseen = result.metrics.seen
+    assert (seen.n_real, seen.n_fake, unseen.n_real, unseen.n_fake) == (3, 3, 3, 2)
+    page = (result.folder / "index.html").read_text("utf-8")
+    assert page.index("not seen in training") < page.index("By class")
+    assert "| not seen in training |" in (run / "MODEL_CARD.md").read_text("utf-8")
+
+
+def test_further_columns_part_the_images(run, dataset, images, tmp_path):
+    table = tmp_path / "more.csv"
+    images.select("path", mood=pl.lit("calm"), year=2000 + pl.int_range(12) % 3).write_csv(table)
+    result = evaluate(run, data=dataset, columns=table)
+    assert {part.value for part in result.metrics.slices if part.by == "year"} == {
+        "2000",
+        "2001",
+        "2002",
+    }
+    assert "mood" in pl.read_parquet(result.folder / "predictions.parquet").columns
 
 
 def test_a_sample_is_half_of_each_class_and_ignores_row_order(run, dataset):
@@ -174,13 +224,14 @@ def test_a_model_card_is_written_beside_the_run_from_all_evaluations(run, datase
 def test_foreign_scores_are_measured_without_a_run(tmp_path, drawn):
     table = tmp_path / "detector.csv"
     table.write_text(
-        "path,label,score,style\n"
-        "a.png,real,0.1,night\nb.png,real,0.7,day\nc.png,fake,0.9,day\nd.png,fake,0.8,night\n"
+        "path,label,score,style,group\n"
+        "a.png,real,0.1,night,g\nb.png,real,0.7,day,g\nc.png,fake,0.9,day,\nd.png,fake,0.8,night,\n"
     )
     result = evaluate_predictions(table, out=tmp_path / "out", threshold=0.75)
     assert (result.metrics.run, result.metrics.split) == ("detector", "all")
     assert result.metrics.accuracy == 1.0
     assert {part.by for part in result.metrics.slices} == {"style"}
+    assert result.metrics.n_groups == 3
     assert evaluate_predictions(table, out=tmp_path / "out", threshold=0.75).reused
     with pytest.raises(ArtifactError, match="other arguments"):
         evaluate_predictions(table, out=tmp_path / "out", threshold=0.5)

@@ -12,6 +12,7 @@ from fauxto.cli import (
     evaluate,
     explain,
     export,
+    held_out,
     models,
     predict,
     prepare,
@@ -60,6 +61,7 @@ for module in (
     predict,
     serve,
     run,
+    held_out,
     demo,
     models,
 ):

@@ -7,9 +7,11 @@ import typer
 
 from fauxto.cli import console
 from fauxto.cli.options import DEFAULT_WORKERS, Debug, Device, Json, Overwrite, Quiet, Workers
+from fauxto.core.choices import DEFAULT_COST_RATIO, Policy
 from fauxto.core.labels import Split
 
 if TYPE_CHECKING:
+    from fauxto.metrics.parts import Part
     from fauxto.metrics.summary import ByLabel, Metrics
 
 ROBUSTNESS_IMAGES: Final = 500
@@ -35,6 +37,17 @@ def evaluate(
     robustness: Annotated[
         bool, typer.Option("--robustness", help="Also score 500 images disturbed in many ways.")
     ] = False,
+    policy: Annotated[
+        Policy | None,
+        typer.Option("--policy", help="Choose the threshold again, on the run's validation rows."),
+    ] = None,
+    cost_ratio: Annotated[
+        float, typer.Option("--cost-ratio", min=0.001, help="Cost of a missed fake: --policy cost.")
+    ] = DEFAULT_COST_RATIO,
+    columns: Annotated[
+        Path | None,
+        typer.Option("--columns", help="Table with path and further columns to slice by."),
+    ] = None,
     split: Annotated[
         Split | None, typer.Option("--split", help="Which part of the data; of a run: test.")
     ] = None,
@@ -82,6 +95,9 @@ def evaluate(
                 device=device,
                 workers=workers,
                 robustness=ROBUSTNESS_IMAGES if robustness else 0,
+                policy=policy,
+                cost_ratio=cost_ratio,
+                columns=columns,
                 overwrite=overwrite,
                 progress=progress,
             )
@@ -90,6 +106,7 @@ def evaluate(
         console.print_json(result.metrics.model_dump(mode="json"))
         return
     _print(result.metrics)
+    _print_parts(result.metrics)
     console.note(f"report: {result.folder / 'index.html'}", quiet=quiet)
 
 
@@ -116,6 +133,30 @@ def _print(metrics: "Metrics") -> None:
         ],
         numeric=(1, 2, 3),
     )
+
+
+def _print_parts(metrics: "Metrics") -> None:
+    rows = [(part.name, part) for part in metrics.seen]
+    rows += [(f"{control.scorer}, {control.images}", control.part) for control in metrics.controls]
+    if not metrics.seen:
+        console.note("no held-out rows: sources and generators are not known")
+    if rows:
+        console.print_table(
+            "seen beside unseen, the model beside shortcuts (95 % intervals)",
+            ("on", "images", "ROC-AUC", "accuracy"),
+            [
+                (name, f"{part.n:,}", _spread(part, "roc_auc"), _spread(part, "accuracy"))
+                for name, part in rows
+            ],
+            numeric=(1, 2, 3),
+        )
+
+
+def _spread(part: "Part", name: str) -> str:
+    value, interval = getattr(part, name), part.intervals.get(name)
+    if value is None:
+        return ""
+    return f"{value:.3f}" + (f" ({interval[0]:.3f} to {interval[1]:.3f})" if interval else "")
 
 
 def _number(value: float | None) -> str:

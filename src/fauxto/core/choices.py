@@ -60,6 +60,13 @@ class SplitMethod(StrEnum):
     """Named sources occur in test only."""
 
 
+class HeldOutBy(StrEnum):
+    """What ``held-out`` withholds from training, one value after another."""
+
+    GENERATOR = "generator"
+    SOURCE = "source"
+
+
 class Match(StrEnum):
     """A shortcut that ``prepare`` takes away."""
 
@@ -80,3 +87,14 @@ class Reencoding(StrEnum):
     """Written as WebP at quality 80."""
     SCALE_90 = "scale-90%"
     """Scaled to 90 % of width and height."""
+
+
+class LoggerName(StrEnum):
+    """Where each epoch's numbers go besides ``history.csv``."""
+
+    NONE = "none"
+    """Nowhere else."""
+    TENSORBOARD = "tensorboard"
+    """Event files in RUN/tensorboard."""
+    MLFLOW = "mlflow"
+    """The server or folder of ``MLFLOW_TRACKING_URI``, else RUN/mlflow.db."""

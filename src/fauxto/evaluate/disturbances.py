@@ -1,11 +1,12 @@
 """What happens to pictures on their way through the world, at five strengths."""
 
-import io
 from collections.abc import Callable, Mapping
 from typing import Final
 
 import numpy as np
 from PIL import Image, ImageEnhance, ImageFilter
+
+from fauxto.imaging.reencode import encode_again
 
 STRENGTHS: Final = (1, 2, 3, 4, 5)
 """From hardly visible to strong."""
@@ -37,21 +38,23 @@ GAINS: Final = (1.1, 1.25, 1.4, 1.6, 2.0)
 CHAIN_LENGTHS: Final = (2, 2, 3, 3, 4)
 """Disturbances that a chain puts one after another, each at a strength up to the chain's."""
 
-
-def _encode(image: Image.Image, image_format: str, quality: int) -> Image.Image:
-    buffer = io.BytesIO()
-    image.save(buffer, image_format, quality=quality)
-    buffer.seek(0)
-    with Image.open(buffer, formats=[image_format]) as encoded:
-        return encoded.convert("RGB")
+UPLOADS: Final = (
+    ("downscale", "JPEG"),
+    ("downscale", "WebP"),
+    ("crop", "downscale", "JPEG"),
+    ("screenshot", "downscale", "JPEG"),
+    ("crop", "screenshot", "downscale", "JPEG"),
+)
+"""What a social network does to an upload, by strength: it scales down and encodes; from the third
+on the user has cropped the picture, or shares a screenshot of it."""
 
 
 def _jpeg(image: Image.Image, strength: int, rng: np.random.Generator) -> Image.Image:  # noqa: ARG001
-    return _encode(image, "JPEG", QUALITIES[strength - 1])
+    return encode_again(image, "JPEG", QUALITIES[strength - 1])
 
 
 def _webp(image: Image.Image, strength: int, rng: np.random.Generator) -> Image.Image:  # noqa: ARG001
-    return _encode(image, "WEBP", QUALITIES[strength - 1])
+    return encode_again(image, "WEBP", QUALITIES[strength - 1])
 
 
 def _there_and_back(image: Image.Image, share: float) -> Image.Image:
@@ -104,7 +107,7 @@ def _screenshot(image: Image.Image, strength: int, rng: np.random.Generator) -> 
     share = 1 + rng.uniform(span / 2, span) * rng.choice((-1, 1))
     size = (max(1, round(image.width * share)), max(1, round(image.height * share)))
     shown = image.resize(size, Image.Resampling.BILINEAR)
-    return _encode(shown, "JPEG", QUALITIES[strength - 1]).resize(
+    return encode_again(shown, "JPEG", QUALITIES[strength - 1]).resize(
         image.size, Image.Resampling.BICUBIC
     )
 
@@ -129,8 +132,18 @@ def _chain(image: Image.Image, strength: int, rng: np.random.Generator) -> Image
     names = list(SINGLE)
     for index in rng.choice(len(names), CHAIN_LENGTHS[strength - 1], replace=False):
         image = SINGLE[names[index]](image, int(rng.integers(1, strength + 1)), rng)
-    return _encode(image, "JPEG", QUALITIES[0])
+    return encode_again(image, "JPEG", QUALITIES[0])
 
 
-DISTURBANCES: Final[Mapping[str, Disturb]] = {**SINGLE, "chain": _chain}
-"""All of them; a chain is what a social network or a series of forwards does."""
+def _upload(image: Image.Image, strength: int, rng: np.random.Generator) -> Image.Image:
+    for name in UPLOADS[strength - 1]:
+        image = SINGLE[name](image, strength, rng)
+    return image
+
+
+DISTURBANCES: Final[Mapping[str, Disturb]] = {
+    **SINGLE,
+    "social network": _upload,
+    "random chain": _chain,
+}
+"""All of them: single ones, the chain of an upload, and chains of 2 to 4 drawn for each image."""

@@ -4,9 +4,15 @@ from collections.abc import Sequence
 from typing import Final
 
 from fauxto.core.records import ModelCard
+from fauxto.evaluate.origins import UNSEEN
+from fauxto.evaluate.robustness import find_worst
+from fauxto.metrics.parts import Part
 from fauxto.metrics.summary import Metrics
 
 MODEL_CARD: Final = "MODEL_CARD.md"
+
+MOST_SLICES: Final = 12
+"""Slices that a card lists, worst first."""
 
 _USE: Final = """## Intended use
 
@@ -104,28 +110,106 @@ def _describe_evaluation(metrics: Metrics) -> str:
     parts = [
         f"## Evaluation on {_cell(metrics.split)}",
         f"{metrics.n:,} images in {metrics.n_groups:,} groups, {metrics.n_errors} unreadable; "
-        f"splits: {metrics.split_method}. {counts.fn:,} of {counts.tp + counts.fn:,} fakes were "
-        f"called real, {counts.fp:,} of {counts.fp + counts.tn:,} reals were called fake; "
+        f"digest `{metrics.data}`; splits: {metrics.split_method}. With the threshold "
+        f"{metrics.threshold:.4f} (policy `{metrics.policy or 'given'}`), {counts.fn:,} of "
+        f"{counts.tp + counts.fn:,} fakes were called real, "
+        f"{counts.fp:,} of {counts.fp + counts.tn:,} reals were called fake; "
         f"{metrics.n_unsure:,} scores lie in the unsure band.",
         _table(["metric", "value", "95 % interval"], rows),
     ]
-    if metrics.slices:
-        worst = metrics.slices[0]
-        parts.append(
-            f"Worst slice: {worst.by} {worst.value} ({worst.n:,} images), accuracy "
-            f"{_percent(worst.accuracy)} ({_percent(worst.interval[0])} to "
-            f"{_percent(worst.interval[1])})."
-        )
-    if metrics.robustness:
-        hardest = min(metrics.robustness, key=lambda row: row.accuracy)
-        parts.append(
-            f"Hardest disturbance: {hardest.disturbance} at strength {hardest.strength} of 5, "
-            f"accuracy {_percent(hardest.accuracy)}, {_percent(hardest.flip_rate)} of verdicts "
-            f"flipped ({hardest.n:,} images)."
-        )
-    else:
-        parts.append("Robustness to re-encoding, scaling and cropping was not measured.")
+    parts += [_describe_seen(metrics), *_describe_controls(metrics), *_describe_slices(metrics)]
+    parts.append(_describe_robustness(metrics))
     return "\n\n".join(parts)
+
+
+_PART_HEADINGS: Final = (
+    "", "reals", "fakes", "ROC-AUC", "accuracy", "fakes found", "reals left alone",
+)  # fmt: skip
+
+
+def _part_row(name: str, part: Part) -> list[str]:
+    def spread(key: str) -> str:
+        interval = part.intervals.get(key)
+        held = f" ({_percent(interval[0])} to {_percent(interval[1])})" if interval else ""
+        return _percent(getattr(part, key)) + held
+
+    measured = [spread(key) for key in ("roc_auc", "accuracy", "recall_fake", "recall_real")]
+    return [name, f"{part.n_real:,}", f"{part.n_fake:,}", *measured]
+
+
+def _describe_seen(metrics: Metrics) -> str:
+    if not metrics.seen:
+        return (
+            "Whether sources and generators were seen in training is not known: there are no "
+            "held-out numbers."
+        )
+    table = _table(_PART_HEADINGS, [_part_row(part.name, part) for part in metrics.seen])
+    if not any(part.name == UNSEEN for part in metrics.seen):
+        table += (
+            "\n\nNo image here comes from a source or generator that was not trained on: how the "
+            "model fares on new ones was not measured."
+        )
+    return "Images like the training images, and others (95 % intervals):\n\n" + table
+
+
+def _describe_controls(metrics: Metrics) -> list[str]:
+    if not metrics.controls:
+        return []
+    rows = [
+        _part_row(f"{control.scorer}, {control.images}", control.part)
+        for control in metrics.controls
+    ]
+    return [
+        "Beside baselines that see only facts of the original files, or only 16 × 16 pixels; and "
+        "on pairs of a real and a fake whose files are alike:\n\n" + _table(_PART_HEADINGS, rows)
+    ]
+
+
+def _describe_slices(metrics: Metrics) -> list[str]:
+    if not metrics.slices:
+        return []
+    rows = [
+        [
+            f"{part.by}: {part.value}",
+            f"{part.n:,}",
+            f"{_percent(part.accuracy)} ({_percent(part.interval[0])} to "
+            f"{_percent(part.interval[1])})",
+            _percent(part.accuracy_real),
+            _percent(part.accuracy_fake),
+        ]
+        for part in metrics.slices[:MOST_SLICES]
+    ]
+    worst = metrics.slices[0]
+    return [
+        f"Worst slice: {worst.by} {_cell(worst.value)} ({worst.n:,} images), accuracy "
+        f"{_percent(worst.accuracy)} ({_percent(worst.interval[0])} to "
+        f"{_percent(worst.interval[1])}). The {len(rows)} worst of {len(metrics.slices)}:\n\n"
+        + _table(
+            ["slice", "images", "accuracy (95 % interval)", "reals right", "fakes right"], rows
+        )
+    ]
+
+
+def _describe_robustness(metrics: Metrics) -> str:
+    if not metrics.robustness:
+        return "Robustness to re-encoding, scaling and cropping was not measured."
+    hardest = find_worst(metrics.robustness)
+    low, high = hardest.interval or (None, None)
+    names = dict.fromkeys(row.disturbance for row in metrics.robustness)
+    strengths = sorted({row.strength for row in metrics.robustness})
+    found = {(row.disturbance, row.strength): row for row in metrics.robustness}
+    rows = [
+        [name, *(_percent(found[name, s].accuracy) for s in strengths),
+         _percent(found[name, strengths[-1]].flip_rate)]
+        for name in names
+    ]  # fmt: skip
+    return (
+        f"Hardest disturbance: {hardest.disturbance} at strength {hardest.strength} of 5, accuracy "
+        f"{_percent(hardest.accuracy)} ({_percent(low)} to {_percent(high)}), "
+        f"{_percent(hardest.flip_rate)} of verdicts flipped "
+        f"({hardest.n:,} images). Accuracy by strength, and verdicts flipped at the strongest:\n\n"
+        + _table(["disturbance", *map(str, strengths), "flipped"], rows)
+    )
 
 
 def _describe_limits(card: ModelCard) -> str:
@@ -138,10 +222,11 @@ def _describe_limits(card: ModelCard) -> str:
 def _describe_making(card: ModelCard) -> str:
     environment = card.environment
     packages = ", ".join(f"{name} {version}" for name, version in environment.packages.items())
+    took = "" if card.wall_time_s is None else f"{card.wall_time_s / 60:.1f} minutes "
     return (
         f"## How it was made\n\n`recipe.toml` in this folder, seed {card.seed}: {card.epochs} "
         f"epochs, weights of epoch {card.best_epoch} (validation loss {card.best_val_loss:.4f}), "
-        f"{card.wall_time_s / 60:.1f} minutes on {environment.device}.\n\n"
+        f"{took}on {environment.device}.\n\n"
         f"Python {environment.python} on {environment.platform}; {packages or 'versions unknown'}."
         "\n\nAgain: `fauxto train DATASET --recipe recipe.toml --out RUN`, then "
         "`fauxto evaluate RUN --data DATASET`."

@@ -1,6 +1,7 @@
 """The page of one evaluation."""
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -12,12 +13,15 @@ from fauxto.core.artifacts import PAGE
 from fauxto.core.errors import UnreadableImage
 from fauxto.core.labels import Label
 from fauxto.evaluate.mistakes import choose_gallery
+from fauxto.evaluate.origins import UNSEEN
 from fauxto.evaluate.predictions import label_numbers
+from fauxto.evaluate.robustness import find_worst
 from fauxto.imaging.decode import Limits, decode_rgb, read_bytes
 from fauxto.metrics.confusion import Confusion
 from fauxto.metrics.labels import has_both_classes
+from fauxto.metrics.parts import Control, Part
 from fauxto.metrics.ranking import sweep_thresholds
-from fauxto.metrics.summary import Metrics
+from fauxto.metrics.summary import WORST_CASE, Metrics
 from fauxto.report import evaluate_figures as figures
 from fauxto.report.page import thumbnail_uri, write_page
 
@@ -83,6 +87,8 @@ def write_evaluation_page(
         accused=show(chosen.reals_called_fake),
         closest=show(chosen.least_certain),
         broken=list(broken.iter_rows()),
+        unseen=find_part(metrics, UNSEEN),
+        controls=group_controls(metrics.controls),
         **_describe_robustness(metrics),
     )
 
@@ -111,7 +117,8 @@ def _describe_robustness(metrics: Metrics) -> dict[str, Any]:
         return {}
     names = list(dict.fromkeys(row.disturbance for row in rows))
     return {
-        "worst": min(rows, key=lambda row: (row.accuracy, row.disturbance, row.strength)),
+        "worst": find_worst(rows),
+        "worst_case": WORST_CASE,
         "robustness_plot": figures.plot_robustness(rows, metrics.accuracy),
         "strengths": sorted({row.strength for row in rows}),
         "disturbances": [
@@ -148,12 +155,30 @@ def list_cautions(metrics: Metrics) -> list[str]:
         cautions.append(
             "Temperature, threshold and epoch were chosen on these images: the numbers flatter."
         )
-    if metrics.split == "test" and "held" not in metrics.split_method:
+    if metrics.split == "test" and "held" not in metrics.split_method and not metrics.seen:
         cautions.append(
-            f"Split: {metrics.split_method}. Test images come from the same sources and generators "
-            "as the training images; on a generator that was never seen, expect less."
+            f"Split: {metrics.split_method}. Sources and generators are not recorded, so nothing "
+            "here tells how images of new ones fare: expect less."
+        )
+    if metrics.split == "test" and metrics.seen and find_part(metrics, UNSEEN) is None:
+        cautions.append(
+            "Every test image comes from a source and a generator that were trained on; on new "
+            "ones, expect less: 'fauxto held-out' measures it."
         )
     return cautions
+
+
+def find_part(metrics: Metrics, name: str) -> Part | None:
+    """Return the metrics of images seen, or not seen, in training; None without such images."""
+    return next((part for part in metrics.seen if part.name == name), None)
+
+
+def group_controls(controls: Sequence[Control]) -> dict[str, list[Control]]:
+    """Return the controls by the images they were measured on."""
+    groups: dict[str, list[Control]] = {}
+    for control in controls:
+        groups.setdefault(control.images, []).append(control)
+    return groups
 
 
 def _load_picture(row: dict[str, Any], root: Path, folder: Path) -> Picture:

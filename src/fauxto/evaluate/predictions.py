@@ -1,6 +1,7 @@
 """Tables of predictions: made from logits, or brought along from any other detector."""
 
 import hashlib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
@@ -22,10 +23,52 @@ FACTS: Final = {
     "width": pl.Int32(),
     "height": pl.Int32(),
     "jpeg_quality": pl.Int32(),
+    "brightness": pl.Float64(),
+    "contrast": pl.Float64(),
+    "sharpness": pl.Float64(),
+    "saturation": pl.Float64(),
 }
 """Columns of the image table that predictions keep, for intervals, slices and comparison."""
 
+_OF_THE_FILE: Final = ("format", "width", "height", "jpeg_quality")
+
 _FOREIGN_LABELS: Final = {**FOLDER_LABELS, "0": Label.REAL, "1": Label.FAKE}
+
+
+def with_original_facts(rows: pl.DataFrame, originals: pl.DataFrame | None) -> pl.DataFrame:
+    """Return prepared rows with the format, size and quality that their files had before.
+
+    Args:
+        rows: of a prepared data set; its pictures all have one format and size.
+        originals: facts of the audited files, or None: then these facts are not known.
+    """
+    if originals is None:
+        return rows.with_columns(pl.lit(None, FACTS[name]).alias(name) for name in _OF_THE_FILE)
+    facts = originals.select(pl.col("path").alias("original"), *_OF_THE_FILE)
+    return rows.drop(_OF_THE_FILE).join(facts, on="original", how="left").sort("path")
+
+
+def with_columns_of(rows: pl.DataFrame, table: Path) -> tuple[pl.DataFrame, tuple[str, ...]]:
+    """Return rows with the columns of another table that they lack, and the names of these.
+
+    Args:
+        rows: of a prepared data set, with the column ``original``.
+        table: CSV or Parquet whose ``path`` names the original files.
+
+    Raises:
+        DataError: not such a table, or no path in it is one of the data.
+    """
+    more = _read(table)
+    if "path" not in more.columns:
+        raise DataError(f"{table} has no column path (found: {', '.join(more.columns)})")
+    more = more.with_columns(original=pl.col("path").cast(pl.String)).unique("original")
+    names = tuple(name for name in more.columns if name not in (*rows.columns, *PREDICTION_SCHEMA))
+    if rows.join(more, on="original", how="semi").is_empty():
+        raise DataError(
+            f"no path in {table} is one of these images, for example {rows['original'][0]}"
+        )
+    joined = rows.join(more.select("original", *names), on="original", how="left")
+    return joined.sort("path"), names
 
 
 def build_predictions(
@@ -33,6 +76,8 @@ def build_predictions(
     logits: Float[np.ndarray, "n 2"],
     errors: dict[int, str],
     card: ModelCard,
+    *,
+    more: Sequence[str] = (),
 ) -> pl.DataFrame:
     """Return the predictions of a run, one row an image, sorted by path.
 
@@ -41,7 +86,10 @@ def build_predictions(
         logits: the network's outputs in the order real, fake; NaN in rows with an error.
         errors: why a row has no score, by position.
         card: of the run; its temperature, threshold and band are used as they are.
+        more: further columns of ``images`` to keep.
     """
+    logits = logits.copy()
+    logits[list(errors)] = 0.0  # left out below
     scores = fake_score(logits, card.temperature)
     readable = [index not in errors for index in range(len(images))]
     said = verdicts(scores, card.threshold, card.unsure_band)
@@ -58,7 +106,7 @@ def build_predictions(
         .with_columns(
             pl.Series("error", [errors.get(i) for i in range(len(images))], dtype=pl.String)
         )
-        .select(*PREDICTION_SCHEMA, *FACTS)
+        .select(*PREDICTION_SCHEMA, *FACTS, *more)
         .sort("path")
     )
 

@@ -1,27 +1,35 @@
 """How verdicts stand up to disturbed images, at the threshold that validation chose."""
 
-import io
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from itertools import islice
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 import polars as pl
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float, Float32
 from PIL import Image
 
 from fauxto.core.progress import Progress, silent
+from fauxto.core.records import ModelCard
 from fauxto.evaluate.disturbances import DISTURBANCES, STRENGTHS, Disturb
 from fauxto.evaluate.predictions import label_numbers
-from fauxto.evaluate.scoring import score_images
+from fauxto.evaluate.scoring import BATCH_SIZE
 from fauxto.imaging.decode import Limits, decode_rgb, read_bytes
-from fauxto.imaging.preprocess import fit_image
+from fauxto.imaging.preprocess import fit_image, to_input
+from fauxto.loading.batches import map_ahead
 from fauxto.metrics.calibration import fake_score
-from fauxto.metrics.labels import has_both_classes
+from fauxto.metrics.intervals import number_groups, wilson_interval
 from fauxto.metrics.ranking import roc_auc
-from fauxto.metrics.summary import Disturbance
+from fauxto.metrics.summary import WORST_CASE, Disturbance
 from fauxto.models.scorer import Scorer
 
+_SEED: Final = 42
 
-def sample_rows(scored: pl.DataFrame, most: int, seed: int) -> pl.DataFrame:
+
+def sample_rows(scored: pl.DataFrame, most: int, seed: int = _SEED) -> pl.DataFrame:
     """Return at most ``most`` predictions, half of each class where there are enough.
 
     Args:
@@ -45,8 +53,9 @@ def measure_robustness(
     sample: pl.DataFrame,
     root: Path,
     *,
+    threshold: float,
     workers: int,
-    seed: int = 42,
+    seed: int = _SEED,
     progress: Progress = silent,
 ) -> tuple[Disturbance, ...]:
     """Score the sample under every disturbance at every strength.
@@ -54,56 +63,99 @@ def measure_robustness(
     The prepared images are disturbed, at the network's input size.
 
     Args:
-        scorer: the model; its threshold and temperature are used as they are.
+        scorer: the model; its temperature is used as it is.
         sample: predictions without error on the undisturbed images.
         root: folder that their paths are relative to.
-        workers: threads that decode.
+        threshold: chosen on undisturbed validation images.
+        workers: threads that disturb.
         seed: of noise and chains; each image has its own randomness, the same at every strength.
         progress: told after each batch.
+
+    Returns:
+        A row for each disturbance and strength, then one for each strength that takes the worst
+        disturbance for each image apart.
     """
-    limits, card = Limits(), scorer.card
-    pictures = [
-        fit_image(decode_rgb(read_bytes(root / path, limits), limits).rgb, card.preprocess)
-        for path in sample["path"]
-    ]
-    labels = label_numbers(sample)
-    clean = sample["score"].to_numpy() >= card.threshold
+    trial = _Trial(scorer, _load(sample["path"], root, scorer.card, workers), workers, seed)
+    fake = label_numbers(sample) == 1
+    clean = sample["score"].to_numpy() >= threshold
+    groups = len(np.unique(number_groups(sample["group"].to_list())))
+    wrong = {strength: np.zeros(len(fake), dtype=bool) for strength in STRENGTHS}
+    flipped = {strength: np.zeros(len(fake), dtype=bool) for strength in STRENGTHS}
     rows = []
     for name, disturb in DISTURBANCES.items():
         for strength in STRENGTHS:
-            contents = [
-                _encode_disturbed(picture, disturb, strength, np.random.default_rng([seed, index]))
-                for index, picture in enumerate(pictures)
-            ]
             stage = f"{name} {strength}/{STRENGTHS[-1]}"
-            logits = score_images(scorer, contents, workers=workers, progress=progress, stage=stage)
-            scores = fake_score(logits.values, card.temperature)
-            rows.append(_sum_up((name, strength), labels, scores, clean, card.threshold))
+            scores = trial.score(disturb, strength, partial(progress, stage))
+            now_wrong, now_flipped = (scores >= threshold) != fake, (scores >= threshold) != clean
+            wrong[strength] |= now_wrong
+            flipped[strength] |= now_flipped
+            auc = roc_auc(fake.astype(np.int64), scores) if len(set(fake)) == 2 else None
+            rows.append(_sum_up(name, strength, now_wrong, now_flipped, groups, auc))
+    rows += [
+        _sum_up(WORST_CASE, strength, wrong[strength], flipped[strength], groups, None)
+        for strength in STRENGTHS
+    ]
     return tuple(rows)
 
 
-def _encode_disturbed(
-    picture: Image.Image, disturb: Disturb, strength: int, rng: np.random.Generator
-) -> bytes:
-    buffer = io.BytesIO()
-    disturb(picture, strength, rng).save(buffer, "BMP")  # lossless and quick
-    return buffer.getvalue()
+def _load(paths: pl.Series, root: Path, card: ModelCard, workers: int) -> list[Image.Image]:
+    limits = Limits()
+
+    def load(path: str) -> Image.Image:
+        return fit_image(decode_rgb(read_bytes(root / path, limits), limits).rgb, card.preprocess)
+
+    return list(map_ahead(load, paths, workers=workers, ahead=64))
+
+
+@dataclass(frozen=True)
+class _Trial:
+    """Pictures that are decoded once and disturbed many times."""
+
+    scorer: Scorer
+    pictures: list[Image.Image]
+    workers: int
+    seed: int
+
+    def score(
+        self, disturb: Disturb, strength: int, progress: Callable[[int, int], None]
+    ) -> Float[np.ndarray, " n"]:
+        card, count = self.scorer.card, len(self.pictures)
+
+        def make_input(index: int) -> Float32[np.ndarray, "3 h w"]:
+            rng = np.random.default_rng([self.seed, index])
+            return to_input(disturb(self.pictures[index], strength, rng), card.preprocess)
+
+        inputs = map_ahead(
+            make_input, range(count), workers=self.workers, ahead=BATCH_SIZE + self.workers
+        )
+        logits: list[Float32[np.ndarray, "b 2"]] = []
+        for start in range(0, count, BATCH_SIZE):
+            logits.append(self.scorer.logits(np.stack(list(islice(inputs, BATCH_SIZE)))))
+            progress(min(start + BATCH_SIZE, count), count)
+        return fake_score(np.concatenate(logits), card.temperature)
 
 
 def _sum_up(
-    disturbance: tuple[str, int],
-    labels: Int[np.ndarray, " n"],
-    scores: Float[np.ndarray, " n"],
-    clean_called_fake: Bool[np.ndarray, " n"],
-    threshold: float,
+    name: str,
+    strength: int,
+    wrong: Bool[np.ndarray, " n"],
+    flipped: Bool[np.ndarray, " n"],
+    groups: int,
+    auc: float | None,
 ) -> Disturbance:
-    called_fake = scores >= threshold
-    name, strength = disturbance
+    accuracy = float(np.mean(~wrong))
     return Disturbance(
         disturbance=name,
         strength=strength,
-        n=len(labels),
-        accuracy=float(np.mean(called_fake == (labels == 1))),
-        roc_auc=roc_auc(labels, scores) if has_both_classes(labels) else None,
-        flip_rate=float(np.mean(called_fake != clean_called_fake)),
+        n=len(wrong),
+        accuracy=accuracy,
+        interval=wilson_interval(accuracy, groups),
+        roc_auc=auc,
+        flip_rate=float(np.mean(flipped)),
     )
+
+
+def find_worst(rows: Sequence[Disturbance]) -> Disturbance:
+    """Return the single disturbance with the lowest accuracy."""
+    single = [row for row in rows if row.disturbance != WORST_CASE]
+    return min(single, key=lambda row: (row.accuracy, row.disturbance, row.strength))

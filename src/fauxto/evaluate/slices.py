@@ -1,6 +1,7 @@
 """Parts of a test set on which the verdicts are looked at apart."""
 
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Final
 
 import numpy as np
@@ -13,6 +14,12 @@ from fauxto.metrics.summary import Slice, slice_accuracy, sort_worst_first
 
 MOST_VALUES: Final = 50
 """Columns of a foreign table with more distinct values than this are not a way to part images."""
+
+FEW_NUMBERS: Final = 12
+"""Numbers with more distinct values than this are parted into quarters, others by value."""
+
+QUARTERED: Final = ("brightness", "contrast", "sharpness", "saturation")
+"""Facts of the picture by whose quarters images are parted."""
 
 SIZES_PX: Final = (256, 512, 1024, 2048)
 """Limits of the shorter side, in pixels, between the size slices."""
@@ -40,13 +47,18 @@ def measure_slices(
 
 def part_images(scored: pl.DataFrame) -> dict[str, list[str | None]]:
     """Return for each way to part the images the part of each row; None where it is not known."""
+    further = [name for name in scored.columns if name not in (*PREDICTION_SCHEMA, *FACTS)]
+    numeric = [
+        name
+        for name in (*QUARTERED, *further)
+        if name in scored.columns
+        and scored.schema[name].is_numeric()
+        and scored[name].n_unique() > FEW_NUMBERS
+    ]
     extra = [
         name
-        for name, kind in scored.schema.items()
-        if name not in PREDICTION_SCHEMA
-        and name not in FACTS
-        and kind in (pl.String(), pl.Boolean())
-        and 1 < scored[name].n_unique() <= MOST_VALUES
+        for name in further
+        if name not in numeric and 1 < scored[name].n_unique() <= MOST_VALUES
     ]
     parts = {
         name: scored[name].cast(pl.String).to_list()
@@ -63,7 +75,23 @@ def part_images(scored: pl.DataFrame) -> dict[str, list[str | None]]:
             parts[by] = [
                 None if None in row else name(*row) for row in scored.select(columns).iter_rows()
             ]
+    parts |= {name: _name_quarters(scored[name]) for name in numeric}
     return {by: values for by, values in parts.items() if any(v is not None for v in values)}
+
+
+def _name_quarters(numbers: pl.Series) -> list[str | None]:
+    """Return for each number which quarter of the images it lies in, with its limits."""
+    values = numbers.cast(pl.Float64).to_numpy()
+    known = np.isfinite(values)
+    limits = np.unique(np.quantile(values[known], [0.25, 0.5, 0.75]))
+    ends = [f"{limit:.3g}" for limit in limits]
+    names = [
+        f"under {ends[0]}",
+        *(f"{low} to {high}" for low, high in pairwise(ends)),
+        f"{ends[-1]} and more",
+    ]
+    position = np.searchsorted(limits, values, side="right")
+    return [names[at] if is_known else None for at, is_known in zip(position, known, strict=True)]
 
 
 def _name_range(number: int, limits: tuple[int, ...], unit: str) -> str:

@@ -44,7 +44,7 @@ def make_trees(*, seed: int, pixels: bool = False) -> Classifier:
     return piped
 
 
-def rank_missing_lowest(values: Float[np.ndarray, "n facts"]) -> Float[np.ndarray, "n facts"]:
+def rank_missing_lowest(values: Float[np.ndarray, "n facts"]) -> Float[np.ndarray, "n known"]:
     """Return facts with the missing ones below all known; facts that no row has are left out.
 
     The rows that a model is fitted on may hold no known value of a rare fact.

@@ -13,7 +13,7 @@ import numpy as np
 from jaxtyping import Float, Int
 from scipy.special import ndtr, stdtrit
 
-from fauxto.metrics.calibration import equal_mass_bins
+from fauxto.metrics.calibration import ECE_BINS, equal_mass_bins
 
 CONFIDENCE: Final = 0.95
 """Share of repetitions of the whole experiment in which an interval should hold the truth."""
@@ -23,6 +23,9 @@ RESAMPLES: Final = 2000
 
 _Z: Final = 1.959963984540054  # of the standard normal, two-sided at CONFIDENCE
 _BLOCK_CELLS: Final = 500_000  # weights held at once; 4 MB
+_CACHE_CELLS: Final = (
+    120_000  # weights worked on at once: with what follows from them, a cache full
+)
 
 
 def number_groups(groups: Sequence[str | None]) -> Int[np.ndarray, " n"]:
@@ -97,15 +100,17 @@ class WeightedMetrics:
     def __init__(
         self, labels: Int[np.ndarray, " n"], scores: Float[np.ndarray, " n"], threshold: float
     ) -> None:
-        self._order = np.argsort(scores, kind="stable")
+        self._order = np.argsort(-scores, kind="stable")
         self._labels = labels[self._order].astype(np.float64)
-        self._scores = scores[self._order].astype(np.float64)
-        self._starts = np.flatnonzero(np.diff(self._scores, prepend=-np.inf))
-        self._above = int(np.searchsorted(self._scores[self._starts], threshold, side="left"))
-        bins = equal_mass_bins(self._scores)
-        self._bin_starts = np.flatnonzero(np.diff(bins, prepend=-1))
-        clipped = np.clip(self._scores, 1e-15, 1 - 1e-15)
-        self._loss = -np.where(self._labels == 1, np.log(clipped), np.log1p(-clipped))
+        scores = scores[self._order].astype(np.float64)
+        self._starts = np.flatnonzero(np.diff(-scores, prepend=-np.inf))
+        self._called = int(np.sum(scores[self._starts] >= threshold))
+        # One column a sum: rows, squared and logarithmic loss, and the gap in each bin.
+        clipped = np.clip(scores, 1e-15, 1 - 1e-15)
+        loss = -np.where(self._labels == 1, np.log(clipped), np.log1p(-clipped))
+        gap = scores - self._labels
+        in_bin = equal_mass_bins(scores)[:, None] == np.arange(ECE_BINS)
+        self._sums = np.column_stack([np.ones(len(scores)), gap**2, loss, gap[:, None] * in_bin])
 
     def compute(self, weights: Float[np.ndarray, "b n"]) -> dict[str, Float[np.ndarray, " b"]]:
         """Return each metric for each weighting; NaN where it is not defined.
@@ -113,21 +118,33 @@ class WeightedMetrics:
         Args:
             weights: how often each row counts; 0 leaves it out.
         """
-        weights = weights[:, self._order]
-        fakes = np.add.reduceat(weights * self._labels, self._starts, axis=1)
-        reals = np.add.reduceat(weights * (1 - self._labels), self._starts, axis=1)
+        step = max(1, _CACHE_CELLS // len(self._order))
+        parts = [
+            self._compute(weights[start : start + step][:, self._order])
+            for start in range(0, len(weights), step)
+        ]
+        return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+
+    def _compute(self, weights: Float[np.ndarray, "b n"]) -> dict[str, Float[np.ndarray, " b"]]:
+        fakes, reals = self._labels * weights, (1 - self._labels) * weights
+        if len(self._starts) < len(self._order):  # ties move together
+            fakes = np.add.reduceat(fakes, self._starts, axis=1)
+            reals = np.add.reduceat(reals, self._starts, axis=1)
+        tp, fp = np.cumsum(fakes, axis=1), np.cumsum(reals, axis=1)
         with np.errstate(divide="ignore", invalid="ignore"):
             return (
-                self._verdict_metrics(fakes, reals)
-                | _ranking_metrics(fakes, reals)
+                self._verdict_metrics(tp, fp)
+                | _ranking_metrics(fakes, reals, tp, fp)
                 | self._score_metrics(weights)
             )
 
     def _verdict_metrics(
-        self, fakes: Float[np.ndarray, "b d"], reals: Float[np.ndarray, "b d"]
+        self, caught: Float[np.ndarray, "b d"], accused: Float[np.ndarray, "b d"]
     ) -> dict[str, Float[np.ndarray, " b"]]:
-        tp, fp = fakes[:, self._above :].sum(axis=1), reals[:, self._above :].sum(axis=1)
-        fn, tn = fakes[:, : self._above].sum(axis=1), reals[:, : self._above].sum(axis=1)
+        last = self._called - 1
+        tp = caught[:, last] if self._called else np.zeros(len(caught))
+        fp = accused[:, last] if self._called else np.zeros(len(accused))
+        fn, tn = caught[:, -1] - tp, accused[:, -1] - fp
         recall_fake, recall_real = tp / (tp + fn), tn / (tn + fp)
         f1_fake, f1_real = 2 * tp / (2 * tp + fp + fn), 2 * tn / (2 * tn + fp + fn)
         return {
@@ -145,28 +162,31 @@ class WeightedMetrics:
     def _score_metrics(
         self, weights: Float[np.ndarray, "b n"]
     ) -> dict[str, Float[np.ndarray, " b"]]:
-        total = weights.sum(axis=1)
-        gap = np.add.reduceat(weights * (self._scores - self._labels), self._bin_starts, axis=1)
+        sums = weights @ self._sums
         return {
-            "ece": np.abs(gap).sum(axis=1) / total,
-            "brier": weights @ (self._scores - self._labels) ** 2 / total,
-            "log_loss": weights @ self._loss / total,
+            "ece": np.abs(sums[:, 3:]).sum(axis=1) / sums[:, 0],
+            "brier": sums[:, 1] / sums[:, 0],
+            "log_loss": sums[:, 2] / sums[:, 0],
         }
 
 
 def _ranking_metrics(
-    fakes: Float[np.ndarray, "b d"], reals: Float[np.ndarray, "b d"]
+    fakes: Float[np.ndarray, "b d"],
+    reals: Float[np.ndarray, "b d"],
+    tp: Float[np.ndarray, "b d"],
+    fp: Float[np.ndarray, "b d"],
 ) -> dict[str, Float[np.ndarray, " b"]]:
-    n_fake, n_real = fakes.sum(axis=1), reals.sum(axis=1)
-    fp = np.cumsum(reals[:, ::-1], axis=1)
-    tp = np.cumsum(fakes[:, ::-1], axis=1)
-    step = fakes[:, ::-1]
-    outranked = n_real[:, None] - fp + reals[:, ::-1] / 2
-    called = tp + fp
-    precision = np.divide(tp, called, out=np.zeros_like(tp), where=called > 0)
+    """Return what follows from the fakes and reals at each score, highest first, and their sums."""
+    n_fake, n_real = tp[:, -1], fp[:, -1]
+    pairs = n_fake * n_real
+    outranked = pairs - np.einsum("bd,bd->b", fakes, fp) + np.einsum("bd,bd->b", fakes, reals) / 2
+    precision = tp + fp
+    precision += 1e-300  # where nothing is called fake yet, no fake is found either: 0
+    np.divide(tp, precision, out=precision)
     return {
-        "roc_auc": (step * outranked).sum(axis=1) / (n_fake * n_real),
-        "average_precision": (step * precision).sum(axis=1) / np.where(n_real > 0, n_fake, np.nan),
+        "roc_auc": outranked / pairs,
+        "average_precision": np.einsum("bd,bd->b", fakes, precision)
+        / np.where(n_real > 0, n_fake, np.nan),
         "tpr_at_fpr.0.01": _recall_within(0.01, tp, fp),
         "tpr_at_fpr.0.05": _recall_within(0.05, tp, fp),
     }
@@ -175,8 +195,11 @@ def _ranking_metrics(
 def _recall_within(
     limit: float, tp: Float[np.ndarray, "b d"], fp: Float[np.ndarray, "b d"]
 ) -> Float[np.ndarray, " b"]:
-    allowed = np.sum(fp <= limit * fp[:, -1:] + 1e-9, axis=1)
-    caught = np.concatenate([np.zeros((len(tp), 1)), tp], axis=1)[np.arange(len(tp)), allowed]
+    most = limit * fp[:, -1] + 1e-9
+    caught = np.zeros(len(tp))
+    for row, (found, accused) in enumerate(zip(tp, fp, strict=True)):
+        allowed = int(np.searchsorted(accused, most[row], side="right"))
+        caught[row] = found[allowed - 1] if allowed else 0.0
     return caught / np.where(fp[:, -1] > 0, tp[:, -1], np.nan)
 
 

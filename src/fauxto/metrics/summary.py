@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
@@ -16,10 +16,15 @@ from fauxto.metrics.calibration import brier_score, expected_calibration_error, 
 from fauxto.metrics.confusion import count_confusion
 from fauxto.metrics.intervals import bootstrap_intervals, number_groups, wilson_interval
 from fauxto.metrics.labels import has_both_classes
+from fauxto.metrics.parts import Control, Part
 from fauxto.metrics.ranking import average_precision, roc_auc, tpr_at_fpr
 
 FPR_LEVELS: tuple[float, ...] = (0.01, 0.05)
 """False positive rates at which the share of fakes caught is told."""
+
+
+WORST_CASE: Final = "worst of all"
+"""Name of the rows that count an image as wrong, or flipped, if any disturbance makes it so."""
 
 
 class ByLabel(Record):
@@ -65,6 +70,8 @@ class Disturbance(Record):
     """From 1, mild, to 5."""
     n: int
     accuracy: Score
+    interval: tuple[Score, Score] | None = None
+    """Wilson interval of the accuracy over the sample's groups."""
     roc_auc: Score | None
     flip_rate: Score
     """Share of images whose verdict differs from that on the undisturbed image."""
@@ -90,6 +97,8 @@ class Metrics(Record):
     n_unsure: int
     """Images whose score lies in the unsure band. The metrics count them by the threshold."""
     threshold: Score
+    policy: str | None = None
+    """How validation chose the threshold; null where it was given."""
     accuracy: Score
     balanced_accuracy: Score | None
     precision: ByLabel
@@ -109,6 +118,11 @@ class Metrics(Record):
     slices: tuple[Slice, ...] = ()
     """Worst first: by the upper end of the interval, so that small slices do not lead by chance."""
     robustness: tuple[Disturbance, ...] = ()
+    seen: tuple[Part, ...] = ()
+    """Images whose source and generator occur in training, and the others, apart; empty where
+    that is not known."""
+    controls: tuple[Control, ...] = ()
+    """The same metrics for baselines that cannot see the picture's detail."""
 
     model_config = ConfigDict(
         frozen=True,

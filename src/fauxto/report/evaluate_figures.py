@@ -204,3 +204,34 @@ def _draw_robustness(axis: Axes, rows: Sequence[Disturbance], clean_accuracy: fl
     )
     axis.set(xlabel="strength", ylim=(-0.02, 1.02), xticks=strengths)
     axis.yaxis.set_major_formatter(PercentFormatter(1))
+
+
+def plot_seen_and_unseen(
+    rows: Sequence[tuple[str, float | None, tuple[float, float] | None, float | None]],
+) -> str:
+    """Return ROC-AUC of each value, never seen and seen, as SVG; the first at the top.
+
+    Args:
+        rows: name; ROC-AUC where it was withheld and its interval; ROC-AUC where it was seen.
+    """
+    figure, axis = new_figure(9.6, 1.3 + 0.36 * len(rows))
+    height = np.arange(len(rows))[::-1]
+    for y, (_, unseen, interval, seen) in zip(height, rows, strict=True):
+        if interval is not None:
+            axis.plot(interval, [y, y], color=SERIES_COLOURS[1], linewidth=2, alpha=0.5)
+        if unseen is not None and seen is not None:
+            axis.plot([unseen, seen], [y, y], color=SERIES_COLOURS[5], linestyle=":")
+    kinds = (("never seen", 1, SERIES_COLOURS[1], "o"), ("seen", 3, SERIES_COLOURS[0], "D"))
+    for label, column, colour, marker in kinds:
+        points = [(row[column], y) for y, row in zip(height, rows, strict=True)]
+        known = [(x, y) for x, y in points if x is not None]
+        if known:
+            xs, ys = zip(*known, strict=True)
+            axis.plot(xs, ys, marker, color=colour, label=label)
+    axis.axvline(0.5, color=SERIES_COLOURS[5], linewidth=1)
+    axis.set_yticks(height, [row[0][:44] for row in rows])
+    axis.set(xlabel="ROC-AUC (0.5: chance), line: 95 % interval", title="Seen and never seen")
+    axis.set_ylim(-0.6, len(rows) - 0.4)
+    axis.grid(axis="x", alpha=0.18)
+    add_legend(axis, "lower left")
+    return to_svg(figure, "ROC-AUC of each value where it was withheld and where it was seen.")

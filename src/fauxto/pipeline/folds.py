@@ -1,0 +1,82 @@
+"""Data sets from which every image of one generator or source is withheld in training."""
+
+import os
+import re
+import shutil
+from hashlib import sha256
+from pathlib import Path
+
+import polars as pl
+
+from fauxto.core.artifacts import (
+    IMAGES,
+    ORIGINALS,
+    PREPARE,
+    FolderState,
+    claim_folder,
+    finish_folder,
+    read_json,
+    write_json,
+)
+from fauxto.core.choices import HeldOutBy
+from fauxto.core.labels import Split
+from fauxto.data.prepared import PreparedDataset, digest_rows
+from fauxto.data.table import write_table
+
+
+def list_values(images: pl.DataFrame, by: HeldOutBy, least: int) -> tuple[list[str], list[str]]:
+    """Return the values worth withholding, and those with fewer than ``least`` images; sorted."""
+    counts = images[by.value].drop_nulls().value_counts().sort(by.value).rows()
+    return [v for v, n in counts if n >= least], [v for v, n in counts if n < least]
+
+
+def name_folder(value: str) -> str:
+    """Return a folder's name for a value: its letters and digits, and a digest."""
+    plain = re.sub(r"[^a-z0-9]+", "-", value.lower()).strip("-")[:40]
+    return f"{plain}-{sha256(value.encode()).hexdigest()[:6]}".lstrip("-")
+
+
+def withhold(base: PreparedDataset, folder: Path, by: HeldOutBy, value: str) -> None:
+    """Write a data set in which a value's images are all in test; the others stay where they are.
+
+    Images of the same group as one of the value go with it. Pictures are hard links, or copies
+    where the file system has no such links.
+
+    Args:
+        base: a prepared data set.
+        folder: to write; a finished one of the same call stays as it is.
+        by: which column names the value.
+        value: what is withheld.
+    """
+    arguments = {"base": base.digest, "by": by.value, "value": value}
+    claim = claim_folder(folder, "prepare", arguments)
+    if claim.state is FolderState.DONE:
+        return
+    named = (pl.col(by.value) == value).fill_null(value=False)
+    groups = base.images.filter(named)["group"].drop_nulls()
+    withheld = named | pl.col("group").is_in(groups.implode()).fill_null(value=False)
+    split = pl.when(withheld).then(pl.lit(Split.TEST.value)).otherwise(pl.col("split"))
+    moved = base.images.with_columns(split=split, before=pl.col("path")).with_columns(
+        path=pl.concat_str("split", "label", pl.col("path").str.extract(r"([^/]*)$"), separator="/")
+    )
+    for before, after in moved.select("before", "path").iter_rows():
+        _link(base.root / before, folder / after)
+    table = moved.drop("before").sort("path")
+    write_table(folder / IMAGES, table)
+    originals = base.originals()
+    if originals is not None:
+        write_table(folder / ORIGINALS, originals)
+    document = read_json(base.root / PREPARE)
+    method = f"{by.value}-held-out ({value}); the others: {base.split_method}"
+    write_json(folder / PREPARE, {**document, "split_method": method, "digest": digest_rows(table)})
+    finish_folder(claim)
+
+
+def _link(source: Path, target: Path) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    if target.exists():
+        return
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copy2(source, target)

@@ -1,0 +1,195 @@
+import csv
+import json
+from types import SimpleNamespace
+
+import numpy as np
+import polars as pl
+import pytest
+from PIL import Image
+
+from fauxto.core.artifacts import claim_folder, finish_folder, write_json
+from fauxto.core.choices import HeldOutBy
+from fauxto.core.errors import ArtifactError, DataError
+from fauxto.core.labels import Split
+from fauxto.core.recipe import load_recipe
+from fauxto.core.records import Preprocess
+from fauxto.data.prepared import digest_rows, open_dataset
+from fauxto.data.table import IMAGE_SCHEMA, write_table
+from fauxto.pipeline import held_out as module
+from fauxto.pipeline.folds import list_values, name_folder, withhold
+
+GENERATORS = ("sd", "dalle/3", "tiny")
+
+
+def write_dataset(folder):
+    """60 reals and 60 fakes of two generators, one more of a third; two in one group."""
+    rng = np.random.default_rng(0)
+    rows = []
+    for index in range(121):
+        label = "fake" if index % 2 or index == 120 else "real"
+        generator = "tiny" if index == 120 else GENERATORS[index // 2 % 2]
+        split = ("train", "train", "train", "val", "test")[index // 4 % 5]
+        path = f"{split}/{label}/{index:03}.png"
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        pixels = rng.integers(0, 256, (16, 16, 3), dtype=np.uint8)
+        Image.fromarray(pixels).save(folder / path)
+        rows.append(
+            {
+                "path": path,
+                "label": label,
+                "split": split,
+                "source": "pexels" if label == "real" else "forum",
+                "generator": generator if label == "fake" else None,
+                "group": "pair" if index in (0, 1) else None,
+                "status": "ok",
+                "sha256": f"{index:064x}",
+            }
+        )
+    images = pl.DataFrame(rows, schema=IMAGE_SCHEMA).with_columns(original=pl.col("path"))
+    write_table(folder / "images.parquet", images.sort("path"))
+    write_table(folder / "originals.parquet", images.drop("original"))
+    preprocess = Preprocess(size_px=16).model_dump(mode="json")
+    document = {"preprocess": preprocess, "split_method": "grouped", "digest": digest_rows(images)}
+    write_json(folder / "prepare.json", document)
+
+
+@pytest.fixture
+def base(tmp_path):
+    folder = tmp_path / "base"
+    claim = claim_folder(folder, "prepare", {})
+    write_dataset(folder)
+    finish_folder(claim)
+    return open_dataset(folder)
+
+
+def test_values_with_few_images_are_named_apart(base):
+    assert list_values(base.images, HeldOutBy.GENERATOR, 5) == (["dalle/3", "sd"], ["tiny"])
+    assert name_folder("dalle/3").startswith("dalle-3-")
+    assert name_folder("dalle/3") != name_folder("dalle 3")
+    assert name_folder("日本").isalnum()
+
+
+def test_what_is_withheld_is_in_test_only_and_the_others_stay(base, tmp_path):
+    withhold(base, tmp_path / "fold", HeldOutBy.GENERATOR, "sd")
+    fold = open_dataset(tmp_path / "fold")
+    before = dict(base.images.select("original", "split").rows())
+    for row in fold.images.iter_rows(named=True):
+        gone = row["generator"] == "sd" or row["group"] == "pair"
+        assert row["split"] == ("test" if gone else before[row["original"]])
+        assert row["path"].startswith(f"{row['split']}/{row['label']}/")
+        assert (fold.root / row["path"]).read_bytes() == (base.root / row["original"]).read_bytes()
+    assert fold.split_method == "generator-held-out (sd); the others: grouped"
+    assert fold.originals().equals(base.originals())
+    assert fold.digest != base.digest
+
+
+def test_copies_stand_in_for_links(base, tmp_path, monkeypatch):
+    monkeypatch.setattr("os.link", lambda *_: (_ for _ in ()).throw(OSError("no links here")))
+    withhold(base, tmp_path / "fold", HeldOutBy.SOURCE, "forum")
+    fold = open_dataset(tmp_path / "fold")
+    assert all((fold.root / path).is_file() for path in fold.images["path"])
+
+
+@pytest.fixture
+def verbs(monkeypatch, tmp_path):
+    """Networks that call a fake fake only if they have seen its generator in training."""
+    calls = []
+    audit = tmp_path / "audit"
+    finish_folder(claim_folder(audit, "audit", {}))
+
+    def prepare(data, *, audit, out, options, **_):
+        claim = claim_folder(out, "prepare", {})
+        if claim.state != "done":
+            write_dataset(out)
+        finish_folder(claim)
+
+    def train(dataset, *, recipe, out, **_):
+        if (out / "seen.json").is_file():
+            return
+        calls.append(out.parent.name)
+        seen = open_dataset(dataset).rows(Split.TRAIN)["generator"].drop_nulls().unique()
+        write_json(out / "seen.json", {"seen": seen.to_list()})
+
+    def evaluate(run, *, data, split, **_):
+        seen = json.loads((run / "seen.json").read_text())["seen"]
+        rows = open_dataset(data).rows(split).with_row_index("noise")
+        right = pl.col("generator").is_in(seen).fill_null(value=False)
+        score = pl.when(right).then(0.9).otherwise(0.1) + pl.col("noise") * 1e-5
+        folder = run / "evaluation/test"
+        folder.mkdir(parents=True, exist_ok=True)
+        columns = ("path", "label", "source", "generator", "group")
+        rows.select(*columns, score=score).write_parquet(folder / "predictions.parquet")
+        return SimpleNamespace(folder=folder, metrics=SimpleNamespace(threshold=0.5))
+
+    for name, verb in (("prepare", prepare), ("train", train), ("evaluate", evaluate)):
+        monkeypatch.setattr(module, name, verb)
+
+    def call(**options):
+        given = {"by": HeldOutBy.GENERATOR, "least": 5, "recipe": load_recipe("lite"), **options}
+        return module.held_out(tmp_path / "data", audit=audit, out=tmp_path / "out", **given)
+
+    return SimpleNamespace(call=call, calls=calls, out=tmp_path / "out")
+
+
+def test_a_generator_is_told_seen_and_never_seen_on_the_same_images(verbs):
+    found = verbs.call().found
+    assert [row.value for row in found.rows] == ["dalle/3", "sd"] or found.rows[0].value == "sd"
+    assert found.not_withheld == ("tiny",)
+    for row in found.rows:
+        assert row.held_out.recall_fake == 0.0
+        assert row.random.recall_fake == 1.0
+        assert row.seen.recall_fake == 1.0
+        assert row.held_out.n_fake >= 30
+        assert row.random.n_fake < row.held_out.n_fake
+    assert found.everything.recall_fake == 1.0
+    for withheld in ("sd", "dalle/3"):
+        assert found.matrix[withheld][withheld] < 0.7
+        others = [auc for value, auc in found.matrix[withheld].items() if value != withheld]
+        assert others
+        assert all(auc == 1.0 for auc in others if auc is not None)
+    assert set(found.matrix) == {"nothing withheld", "sd", "dalle/3"}
+
+
+def test_tables_and_page_hold_what_was_found(verbs):
+    found = verbs.call().found
+    lines = list(csv.DictReader((verbs.out / "table.csv").read_text().splitlines()))
+    assert [line["generator"] for line in lines] == [*(row.value for row in found.rows), "all"]
+    assert float(lines[0]["held_out_roc_auc"]) == pytest.approx(
+        found.rows[0].held_out.roc_auc, abs=1e-6
+    )
+    assert "| none: random split |" in (verbs.out / "table.md").read_text()
+    page = (verbs.out / "index.html").read_text()
+    assert "Every network on every generator" in page
+    assert "tiny" in page
+
+
+def test_called_again_it_trains_only_what_is_missing(verbs):
+    first = verbs.call(only=["sd"])
+    assert len(verbs.calls) == 2
+    verbs.call(only=["dalle/3"])
+    assert len(verbs.calls) == 3
+    assert verbs.call(only=["sd"]).found == first.found
+    assert len(verbs.calls) == 3
+    with pytest.raises(ArtifactError, match="other arguments"):
+        verbs.call(by=HeldOutBy.SOURCE)
+
+
+def test_only_what_is_named_is_withheld(verbs):
+    found = verbs.call(only=["tiny"]).found
+    assert [row.value for row in found.rows] == ["tiny"]
+    assert len(verbs.calls) == 2
+
+
+def test_a_name_that_does_not_occur_is_refused_with_those_that_do(verbs):
+    with pytest.raises(DataError, match="no generator is named flux: there are dalle/3, sd, tiny"):
+        verbs.call(only=["flux"])
+    with pytest.raises(DataError, match="no generator has 500 images"):
+        verbs.call(only=[], least=500)
+
+
+def test_a_source_with_one_class_is_told_against_the_other_class(verbs):
+    found = verbs.call(by=HeldOutBy.SOURCE, only=["pexels"]).found
+    (row,) = found.rows
+    assert row.held_out.n_real == 60
+    assert row.held_out.n_fake == 13
+    assert row.held_out.roc_auc is not None
