@@ -54,6 +54,10 @@ def predict(
         Path | None,
         typer.Option("--explain", help="Folder for pictures of what decided; .onnx models."),
     ] = None,
+    trust: Annotated[
+        Path | None,
+        typer.Option("--trust", help="Certificates (PEM) whose Content Credentials to trust."),
+    ] = None,
     fail_on: Annotated[
         FailOn | None, typer.Option("--fail-on", help="Exit with 3 if there is such a verdict.")
     ] = None,
@@ -69,10 +73,12 @@ def predict(
         raise typer.BadParameter("choose one of --json, --csv and --out")
     from fauxto.predict.detector import Detector
     from fauxto.predict.inputs import expand_inputs
+    from fauxto.predict.trust import read_trust_anchors
     from fauxto.predict.writing import check_out, save, write_csv, write_json_lines
 
     if out is not None:
         check_out(out, overwrite=overwrite)
+    anchors = None if trust is None else read_trust_anchors(trust)
     detector = Detector.load(model, policy=policy, device=device)
     as_table = sys.stdout.isatty() and not (as_json or as_csv or out)
     _say_policy(detector, policy, quiet=quiet)
@@ -86,6 +92,7 @@ def predict(
                 workers=workers,
                 stability=stability,
                 explain=explain,
+                trust_anchors=anchors,
             )
             for done, prediction in enumerate(predictions, start=1):
                 counts[prediction.verdict or "error"] += 1
@@ -128,6 +135,8 @@ def _print_table(predictions: "Iterable[Prediction]") -> None:
             remarks.append(f"another verdict after {', '.join(prediction.flips)}")
         if prediction.explanation:
             remarks.append(prediction.explanation)
+        if prediction.provenance and (said := prediction.provenance.summary()):
+            remarks.append(f"[the file says: {said}]")
         if prediction.error:
             remarks.append(prediction.error)
         score = "" if prediction.score is None else f"{prediction.score:.3f}"

@@ -4,24 +4,18 @@ import hashlib
 import json
 from typing import Annotated, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 
 from fauxto.core.choices import Fit as Fit
 from fauxto.core.choices import Policy as Policy
 from fauxto.core.choices import Reencoding
 from fauxto.core.choices import Resample as Resample
+from fauxto.core.frozen import Record as Record
 from fauxto.core.labels import Verdict
+from fauxto.core.provenance import Provenance
 
 SCHEMA: Final = 1
 """Schema version of every JSON and TOML file that this version writes."""
-
-
-class Record(BaseModel):
-    """A frozen record that refuses unknown keys."""
-
-    model_config = ConfigDict(
-        frozen=True, extra="forbid", use_attribute_docstrings=True, protected_namespaces=()
-    )
 
 
 class Preprocess(Record):
@@ -80,9 +74,9 @@ class DataSummary(Record):
     """SHA-256 over path, label, split and content digest of every row."""
     counts: dict[str, ClassCounts]
     """Images per split."""
-    sources: dict[str, int] = {}
+    sources: dict[str, int] = Field(default_factory=dict)
     """Training images per source."""
-    generators: dict[str, int] = {}
+    generators: dict[str, int] = Field(default_factory=dict)
     """Training images per generator."""
     split_method: str = "given"
     """How the splits were made."""
@@ -94,8 +88,52 @@ class Environment(Record):
     python: str
     platform: str
     device: str
-    packages: dict[str, str] = {}
+    packages: dict[str, str] = Field(default_factory=dict)
     """Versions of the packages that shape numbers."""
+
+
+class SeedSpread(Record):
+    """What several trainings that differ in their seed alone came to on validation."""
+
+    seeds: tuple[int, ...]
+    mean: dict[str, float]
+    """Mean over the seeds, by metric."""
+    deviation: dict[str, float]
+    """Sample standard deviation over the seeds, by metric."""
+
+
+class ContinuedRow(Record):
+    """What continuing did to one kind of validation images."""
+
+    by: Literal["label", "generator"]
+    value: str
+    n: int
+    """Validation images of this kind."""
+    before: Score
+    """Share of them that the run before calls right, at its own threshold."""
+    after: Score
+    """The same of the new run, at its threshold."""
+    known: bool
+    """Whether the run before had such images in its training."""
+
+
+class Continued(Record):
+    """A run that started from another run's weights: what it gained and lost."""
+
+    schema_version: Literal[1] = Field(default=1, alias="schema")
+    run: str
+    """Name of the run before."""
+    images: int
+    """Validation images. If the run before was trained on some of them, it is flattered."""
+    accuracy_before: Score
+    accuracy_after: Score
+    rows: tuple[ContinuedRow, ...]
+    not_measured: tuple[str, ...] = ()
+    """Generators that the run before learned and these validation images lack."""
+
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", use_attribute_docstrings=True, populate_by_name=True
+    )
 
 
 class ModelCard(Record):
@@ -141,6 +179,10 @@ class ModelCard(Record):
     environment: Environment
     limits: tuple[str, ...] = ()
     """Known limits, in sentences."""
+    spread: SeedSpread | None = None
+    """What this and its sister runs with other seeds came to; null for a single run."""
+    continued: Continued | None = None
+    """Gains and losses against the run that it started from; null for other weights."""
 
     model_config = ConfigDict(
         frozen=True,
@@ -172,8 +214,8 @@ class Prediction(Record):
     model: str
     """Name of the model, from its card."""
     preprocess_hash: str
-    provenance: dict[str, str | bool] = {}
-    """What the file says of itself; never part of the score, easily forged or stripped."""
+    provenance: Provenance | None = None
+    """What the file says of itself, never part of the score; null where there is no file."""
     notes: tuple[str, ...] = ()
     """What was done to the pixels that the reader should know, such as alpha laid over white."""
     flips: tuple[Reencoding, ...] | None = None

@@ -10,6 +10,7 @@ import numpy as np
 from fauxto.core.choices import Reencoding
 from fauxto.core.errors import ArtifactError, RecipeError
 from fauxto.core.labels import Verdict
+from fauxto.core.provenance import Provenance
 from fauxto.core.records import Policy, Prediction
 from fauxto.imaging.decode import Limits
 from fauxto.loading.batches import map_ahead
@@ -103,6 +104,7 @@ class Detector:
         limits: Limits = _UNBOUNDED,
         stability: bool = False,
         explain: Path | None = None,
+        trust_anchors: str | None = None,
     ) -> Iterator[Prediction]:
         """Give a prediction for each image, in order; a broken one has its error and no score.
 
@@ -114,6 +116,7 @@ class Detector:
             stability: look at the card's mild re-encodings too, one more pass for each; a verdict
                 that one of them flips becomes unsure.
             explain: folder for a picture of each image with the places that decided the score.
+            trust_anchors: certificates (PEM) of authorities whose Content Credentials are trusted.
 
         Raises:
             ArtifactError: pictures are asked for and the model gives no activation map.
@@ -131,6 +134,7 @@ class Detector:
             limits,
             self.scorer.card.mild_reencodings if stability else (),
             keep_fitted=explain is not None,
+            trust_anchors=trust_anchors,
         )
         opened = map_ahead(opening.open, images, workers=workers, ahead=batch_size + workers)
         return self._predict_opened(opened, opening.reencodings, batch_size, explain)
@@ -147,7 +151,8 @@ class Detector:
             scores = iter(self._score(inputs))
             for image in batch:
                 if image.error is not None:
-                    yield self.judge(image.name, None, error=f"{image.error.status}: {image.error}")
+                    error = f"{image.error.status}: {image.error}"
+                    yield self.judge(image.name, None, provenance=image.provenance, error=error)
                     continue
                 score, *again = islice(scores, 1 + len(reencodings))
                 flips = self._find_flips(score, dict(zip(reencodings, again, strict=True)))
@@ -155,6 +160,7 @@ class Detector:
                     image.name,
                     score,
                     flips=flips if reencodings else None,
+                    provenance=image.provenance,
                     notes=image.notes,
                     explanation=None if explain is None else self._explain(image, score, explain),
                 )
@@ -184,6 +190,7 @@ class Detector:
         score: float | None,
         *,
         flips: tuple[Reencoding, ...] | None = None,
+        provenance: Provenance | None = None,
         notes: tuple[str, ...] = (),
         explanation: str | None = None,
         error: str | None = None,
@@ -194,6 +201,7 @@ class Detector:
             name: of the image.
             score: in [0, 1], 1 is fake; None if it could not be read.
             flips: re-encodings that move the score across the threshold; None if not looked at.
+            provenance: what the file says of itself; never changes the verdict.
             notes: what was done to the pixels that the reader should know.
             explanation: picture with the places that decided the score.
             error: why it could not be read.
@@ -212,6 +220,7 @@ class Detector:
             unsure_band=card.unsure_band,
             model=card.name,
             preprocess_hash=card.preprocess_hash,
+            provenance=provenance,
             notes=notes,
             flips=flips,
             explanation=explanation,

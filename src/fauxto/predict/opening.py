@@ -11,6 +11,7 @@ from PIL import Image
 
 from fauxto.core.choices import Reencoding
 from fauxto.core.errors import DataError, UnreadableImage
+from fauxto.core.provenance import Provenance
 from fauxto.core.records import Preprocess
 from fauxto.imaging.decode import (
     DecodedImage,
@@ -23,6 +24,7 @@ from fauxto.imaging.decode import (
 from fauxto.imaging.preprocess import fit_decoded, load_fitted, reduction, to_input
 from fauxto.imaging.reencode import reencode
 from fauxto.predict.inputs import ImageInput
+from fauxto.provenance.read import read_provenance
 
 AnyImage = Path | str | bytes | Image.Image | np.ndarray
 """Path, bytes of a file, Pillow image, or uint8 array of shape (h, w), (h, w, 3) or (h, w, 4)."""
@@ -39,6 +41,7 @@ class Opened:
         inputs: of the image, then of each re-encoding that was asked for; none if it is broken.
         fitted: the picture as the network sees it, where it was asked for.
         notes: what was done to the pixels that the reader should know.
+        provenance: what the file says of itself; None where there is no file, or no bytes.
         error: why it cannot be used.
     """
 
@@ -46,6 +49,7 @@ class Opened:
     inputs: tuple[Float32[np.ndarray, "3 h w"], ...] = ()
     fitted: Image.Image | None = None
     notes: tuple[str, ...] = ()
+    provenance: Provenance | None = None
     error: UnreadableImage | None = None
 
 
@@ -58,12 +62,14 @@ class Opening:
         limits: bounds on bytes and pixels, checked before memory is taken.
         reencodings: changes to look at too.
         keep_fitted: keep the picture as the network sees it.
+        trust_anchors: certificates (PEM) of authorities whose Content Credentials are trusted.
     """
 
     preprocess: Preprocess
     limits: Limits
     reencodings: Sequence[Reencoding] = ()
     keep_fitted: bool = False
+    trust_anchors: str | None = None
 
     def open(self, image: AnyImage | ImageInput) -> Opened:
         """Return an image ready for the network; a broken one has its error.
@@ -72,21 +78,25 @@ class Opening:
             DataError: an array is not of uint8 or has another shape.
         """
         name, content = _name(image)
+        provenance = None
         try:
             if isinstance(content, UnreadableImage):
                 raise content
             if isinstance(content, Path):
                 content = read_bytes(content, self.limits)
+            if isinstance(content, bytes):
+                provenance = read_provenance(content, trust_anchors=self.trust_anchors)
             decoded = self._decode(content)
             fitted = fit_decoded(decoded, self.preprocess)
             pictures = [fitted, *self._change(content)]
         except UnreadableImage as error:
-            return Opened(name, error=error)
+            return Opened(name, provenance=provenance, error=error)
         return Opened(
             name,
             tuple(to_input(picture, self.preprocess) for picture in pictures),
             fitted if self.keep_fitted else None,
             decoded.notes,
+            provenance,
         )
 
     def _decode(self, content: bytes | Image.Image, *, whole: bool = False) -> DecodedImage:

@@ -14,7 +14,7 @@ Cell = str | float | None
 
 COLUMNS: Final = (
     "path", "verdict", "score", "threshold", "policy", "unsure_low", "unsure_high", "model",
-    "preprocess_hash", "flips", "notes", "explanation", "error",
+    "preprocess_hash", "flips", "provenance", "notes", "explanation", "error",
 )  # fmt: skip
 """Columns of a table of predictions; missing is empty in CSV, null in Parquet."""
 
@@ -35,6 +35,7 @@ def flatten(prediction: Prediction) -> dict[str, Cell]:
         "model": prediction.model,
         "preprocess_hash": prediction.preprocess_hash,
         "flips": None if prediction.flips is None else _JOIN.join(prediction.flips),
+        "provenance": (prediction.provenance and prediction.provenance.summary()) or None,
         "notes": _JOIN.join(prediction.notes) or None,
         "explanation": prediction.explanation,
         "error": prediction.error,
