@@ -137,3 +137,33 @@ def test_without_a_model_of_its_own_it_says_how_to_get_one(folder, tmp_path):
     assert found.returncode == 1
     assert b"no detector inside" in found.stderr
     assert len(found.stderr.splitlines()) == 1
+
+
+def test_every_other_command_names_the_extra_that_it_lacks(tmp_path):
+    (tmp_path / "data").mkdir()
+    (tmp_path / "chain.toml").write_text("")
+    commands = {
+        "audit": ("data", "--out", "o"),
+        "prepare": ("data", "--audit", "data", "--out", "o"),
+        "evaluate": ("data", "--data", "data"),
+        "compare": ("data", "--out", "o"),
+        "explain": ("data", "--images", "data"),
+        "train": ("data", "--recipe", "lite", "--out", "o"),
+        "export": ("data", "--out", "o.onnx"),
+        "run": ("chain.toml", "--out", "o"),
+        "demo": ("--out", "o"),
+    }
+    code = LIGHT.replace("main()", "").replace("import main", "import main as call") + (
+        f"for name, rest in {commands!r}.items():\n"
+        "    sys.argv = ['fauxto', name, *rest]\n"
+        "    try:\n        call()\n"
+        "    except SystemExit as end:\n        print(name, end.code, file=sys.stderr)\n"
+    )
+    found = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False, cwd=tmp_path
+    )
+    lines = found.stderr.splitlines()
+    extras = {"train": "train", "export": "train", "run": "train", "demo": "demo"}
+    assert lines[1::2] == [f"{name} 1" for name in commands]
+    for name, line in zip(commands, lines[::2], strict=True):
+        assert f"pip install 'fauxto[{extras.get(name, 'audit')}]'" in line, name
