@@ -74,6 +74,6 @@ def _make_tables(n, *, seed=0, **columns):
     return images, thumbnails
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def make_tables():
     return _make_tables

@@ -7,9 +7,9 @@ import time
 from fauxto.imaging import inspect
 
 
-def inspect_file(path, limits):
+def inspect_file(path, limits, squares):
     if path.name == "hang.jpg":
         time.sleep(600)
     if path.name == "die.jpg":
         os.kill(os.getpid(), signal.SIGKILL)
-    return inspect.inspect_file(path, limits)
+    return inspect.inspect_file(path, limits, squares)

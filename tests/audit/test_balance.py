@@ -88,6 +88,24 @@ def test_statistics_are_those_of_the_usable_images(make_tables):
     assert list(statistics.statuses) == ["ok", "empty", "truncated"]
 
 
+def test_files_are_counted_by_class_split_source_and_generator(make_tables):
+    images, _ = make_tables(
+        5,
+        label=["real", "real", "fake", "fake", "fake"],
+        split=["train", "train", "train", "test", "test"],
+        source=["web", "web", "web", "web", None],
+        generator=[None, None, "flux", "flux", "flux"],
+        status=["ok", "empty", "ok", "ok", "ok"],
+    )
+    counts = summarise(images, data=Path("data"), layout="a table").counts
+    assert [tuple(count.model_dump(mode="json").values()) for count in counts] == [
+        ("fake", "test", None, "flux", 1, 1),
+        ("fake", "test", "web", "flux", 1, 1),
+        ("real", "train", "web", None, 2, 1),
+        ("fake", "train", "web", "flux", 1, 1),
+    ]
+
+
 def test_findings_do_not_depend_on_row_order(make_tables):
     images, _ = make_tables(100, label=["fake"] * 10 + ["real"] * 90, source=["a", "b"] * 50)
     shuffled = images.sample(fraction=1, shuffle=True, seed=3)

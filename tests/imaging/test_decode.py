@@ -5,6 +5,7 @@ import zlib
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings, strategies
 from PIL import Image
 
 from fauxto.core.errors import ImageStatus, UnreadableImage
@@ -210,12 +211,57 @@ def test_byte_limit(photo, encode):
     assert refuse(content, Limits(max_bytes=100)) is ImageStatus.TOO_LARGE
 
 
-def test_at_least_px_lets_the_decoder_reduce_a_jpeg_but_not_below(encode):
-    big = Image.new("RGB", (1000, 600), "red")
-    content = encode(big, "JPEG")
-    assert decode_rgb(content, at_least_px=200).rgb.size == (500, 300)
-    assert decode_rgb(content, at_least_px=600).rgb.size == (1000, 600)
-    assert decode_rgb(encode(big, "PNG"), at_least_px=200).rgb.size == (1000, 600)
+@pytest.mark.parametrize("image_format", ["JPEG", "PNG"])
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("factor", [4, 16])
+def test_a_reduced_picture_lies_where_the_whole_one_does(encode, image_format, orientation, factor):
+    stored = smooth_picture((403, 301))
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    content = encode(stored, image_format, exif=exif)
+    whole = decode_rgb(content)
+    reduced = decode_rgb(content, choose_factor=lambda size: factor)
+    assert reduced.size == whole.size == whole.rgb.size
+    left, top, right, bottom = reduced.frame
+    assert (right - left, bottom - top) == (whole.size[0] / factor, whole.size[1] / factor)
+    assert 0 <= left < 1 and 0 <= top < 1  # noqa: PT018 - one place
+    small = reduced.rgb.resize((12, 12), Image.Resampling.LANCZOS, box=reduced.frame)
+    expected = whole.rgb.resize((12, 12), Image.Resampling.LANCZOS)
+    difference = np.asarray(small).astype(int) - np.asarray(expected)
+    assert np.abs(difference).mean() < 1.5
+
+
+def smooth_picture(size):
+    rng = np.random.default_rng(3)
+    coarse = Image.fromarray(rng.integers(0, 256, (5, 7, 3), dtype=np.uint8))
+    return coarse.resize(size, Image.Resampling.BICUBIC)
+
+
+@pytest.mark.parametrize("options", [{}, {"progressive": True}, {"subsampling": 0}])
+@settings(
+    max_examples=40,
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+@given(data=strategies.data())
+def test_a_reduced_jpeg_fails_as_the_whole_one_does(encode, options, data):
+    content = bytearray(encode(smooth_picture((120, 90)), "JPEG", **options))
+    for _ in range(data.draw(strategies.integers(0, 4))):
+        content[data.draw(strategies.integers(0, len(content) - 1))] = data.draw(
+            strategies.integers(0, 255)
+        )
+    content = bytes(content[: data.draw(strategies.integers(2, len(content)))])
+    outcomes = {tell_outcome(content, factor) for factor in (1, 2, 8)}
+    assert len(outcomes) == 1
+
+
+def tell_outcome(content, factor):
+    try:
+        decode_rgb(content, choose_factor=lambda size: factor)
+    except UnreadableImage as error:
+        return error.status, str(error)
+    return "decoded"
 
 
 def test_pillow_globals_stay_as_they_were(photo, encode):

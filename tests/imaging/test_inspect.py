@@ -1,6 +1,8 @@
 import hashlib
+import io
 import os
 from dataclasses import fields
+from importlib.util import find_spec
 
 import numpy as np
 import pytest
@@ -14,6 +16,7 @@ from fauxto.imaging.decode import Limits, decode_rgb
 from fauxto.imaging.inspect import inspect_bytes, inspect_file
 
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF")
+MUTATED = (*FORMATS, *(("HEIF",) if find_spec("pillow_heif") else ()))
 PIXEL_FACTS = ("phash", "brightness", "contrast", "sharpness", "saturation", "pixel_sha256",
                "phash_mirrored", "thumb16", "jpeg")  # fmt: skip
 
@@ -160,8 +163,16 @@ def test_one_read_of_the_file(photo, encode, tmp_path, monkeypatch):
     assert reads == [path]
 
 
+def encode_heif(image, image_format):
+    import pillow_heif
+
+    buffer = io.BytesIO()
+    pillow_heif.from_pillow(image).save(buffer, quality=80)
+    return buffer.getvalue()
+
+
 @pytest.mark.filterwarnings("ignore::UserWarning:PIL")
-@pytest.mark.parametrize("image_format", FORMATS)
+@pytest.mark.parametrize("image_format", MUTATED)
 @settings(
     max_examples=100,
     deadline=10_000,
@@ -170,6 +181,8 @@ def test_one_read_of_the_file(photo, encode, tmp_path, monkeypatch):
 )
 @given(data=st.data())
 def test_mutated_files_never_crash(photo, encode, image_format, data):
+    if image_format == "HEIF":
+        encode = encode_heif
     content = bytearray(encode(photo, image_format))
     for _ in range(data.draw(st.integers(1, 8))):
         if not content:

@@ -52,7 +52,7 @@ def test_pad_keeps_all_and_fills_with_grey():
 
 
 def test_fast_is_close_to_exact(photo):
-    big = photo.resize((960, 640), Image.Resampling.BICUBIC)
+    big = photo.resize((1920, 1280), Image.Resampling.BICUBIC)
     exact = np.asarray(fit_image(big, Preprocess(size_px=64))).astype(float)
     fast = np.asarray(fit_image(big, Preprocess(size_px=64, resample=Resample.FAST))).astype(float)
     error = np.mean((exact - fast) ** 2)

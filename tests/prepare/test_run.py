@@ -12,11 +12,12 @@ from torchvision.datasets import ImageFolder
 
 from fauxto.audit.run import audit
 from fauxto.core.artifacts import file_digest, read_json
-from fauxto.core.choices import Match, SplitMethod
+from fauxto.core.choices import Match, Resample, SplitMethod
 from fauxto.core.errors import ArtifactError, DataError
 from fauxto.core.recipe import PrepareOptions
 from fauxto.core.records import ClassCounts
 from fauxto.data.prepared import open_dataset
+from fauxto.imaging.squares import Squares
 from fauxto.prepare.run import prepare
 
 OPTIONS = PrepareOptions(size_px=64, val=0.2)
@@ -218,3 +219,90 @@ def test_a_split_without_a_class_is_refused_before_any_picture_is_made(audited, 
     assert not list((tmp_path / "d").glob("*/*/*.png"))
     redrawn = OPTIONS.model_copy(update={"split": SplitMethod.GROUPED})
     assert make(tmp_path, tmp_path / "e", redrawn).counts["test"].fake > 0
+
+
+@pytest.fixture(scope="module")
+def large(tmp_path_factory):
+    """Pictures large enough to be reduced while they are decoded, one of them turned."""
+    data = tmp_path_factory.mktemp("large") / "data"
+    turned = Image.Exif()
+    turned[0x0112] = 6
+    for split in ("train", "val", "test"):
+        for label in ("real", "fake"):
+            folder = data / split / label
+            folder.mkdir(parents=True)
+            rng = np.random.default_rng(len(list(data.rglob("*"))))
+            coarse = Image.fromarray(rng.integers(0, 256, (9, 9, 3), dtype=np.uint8))
+            picture = coarse.resize((1101, 1037), Image.Resampling.BICUBIC)
+            picture.save(folder / "a.jpg", exif=turned if split == "train" else Image.Exif())
+            coarse.resize((90, 70)).save(folder / "b.png")
+    return data
+
+
+@pytest.mark.parametrize(
+    ("resample", "match"),
+    [(Resample.FAST, ()), (Resample.FAST, (Match.CONTAINER,)), (Resample.EXACT, ())],
+)
+def test_squares_of_the_audits_pass_give_the_same_data_set(large, tmp_path, resample, match):
+    options = PrepareOptions(size_px=48, resample=resample, match=match)
+    squares = Squares(tmp_path / "squares", options.preprocess)
+    plain = audit(large, out=tmp_path / "audit", workers=1)
+    shared = audit(large, out=tmp_path / "shared-audit", squares=squares, workers=1)
+    assert plain.images.equals(shared.images)
+    kept = len(list((tmp_path / "squares").rglob("*.png")))
+    assert kept == (12 if resample is Resample.FAST else 6)
+    folders = []
+    for folder, given in (("alone", None), ("shared", squares.folder)):
+        out = tmp_path / folder
+        prepare(large, audit=tmp_path / "audit", out=out, options=options, squares=given, workers=1)
+        folders.append(contents(out))
+    assert folders[0] == folders[1]
+
+
+@pytest.fixture(scope="module")
+def shortcut_data(tmp_path_factory):
+    """Reals are JPEG and wide, fakes PNG and squarer; what they show is alike."""
+    data = tmp_path_factory.mktemp("shortcut") / "data"
+    rng = np.random.default_rng(4)
+    for label, aspect in (("real", 1.25), ("fake", 1.05)):
+        for number in range(220):
+            folder = data / ("test" if number % 4 == 0 else "train") / label
+            folder.mkdir(parents=True, exist_ok=True)
+            shape = aspect * 2 ** rng.normal(0, 0.25)
+            height = int(rng.integers(40, 60))
+            coarse = Image.fromarray(rng.integers(0, 256, (6, 6, 3), dtype=np.uint8))
+            picture = coarse.resize((int(height * shape), height), Image.Resampling.BICUBIC)
+            if label == "real":
+                picture.save(folder / f"{number}.jpg", quality=int(rng.integers(70, 95)))
+            else:
+                picture.save(folder / f"{number}.png")
+    return data
+
+
+def shortcut_aucs(result):
+    shortcuts = read_json(result.out / "findings.json")["shortcuts"]
+    return {row["family"]: row["roc_auc"] for row in shortcuts}
+
+
+def test_auditing_the_matched_data_set_finds_the_shortcuts_gone(shortcut_data, tmp_path):
+    before = shortcut_aucs(audit(shortcut_data, out=tmp_path / "audit"))
+    assert before["container"] > 0.95
+    assert before["geometry"] > 0.6
+    command = [sys.executable, "-m", "fauxto", "prepare", shortcut_data, "--audit",
+               tmp_path / "audit", "--out", tmp_path / "d", "--size", "32",
+               "--match", "geometry,container"]  # fmt: skip
+    subprocess.run([*map(str, command)], check=True, capture_output=True)
+    after = shortcut_aucs(audit(tmp_path / "d", out=tmp_path / "after"))
+    assert 0.45 <= after["container"] <= 0.55
+    assert 0.45 <= after["geometry"] <= 0.55
+    # All pictures have one size now: the originals' sizes must not tell either.
+    matching = read_json(tmp_path / "d" / "prepare.json")["matching"]
+    assert 0.45 <= matching["geometry"]["roc_auc"] <= 0.55
+
+
+def test_an_unknown_shortcut_is_a_usage_error_that_lists_them(tmp_path):
+    command = [sys.executable, "-m", "fauxto", "prepare", tmp_path, "--audit", tmp_path, "--out",
+               tmp_path / "d", "--match", "geometry,colour"]  # fmt: skip
+    done = subprocess.run([*map(str, command)], check=False, capture_output=True, text=True)
+    assert done.returncode == 2
+    assert "colour" in done.stderr

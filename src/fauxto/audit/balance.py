@@ -10,6 +10,7 @@ from scipy import stats
 from fauxto.audit.records import (
     AuditStatistics,
     ClassStatistics,
+    Count,
     Finding,
     Range,
     count_words,
@@ -53,7 +54,14 @@ def summarise(images: pl.DataFrame, *, data: Path, layout: str) -> AuditStatisti
         layout=layout,
         statuses=dict(counts.rows()),
         classes=tuple(_describe_class(images, label) for label in LABELS),
+        counts=tuple(Count.model_validate(row) for row in _count(images).iter_rows(named=True)),
     )
+
+
+def _count(images: pl.DataFrame) -> pl.DataFrame:
+    keys = ("split", "source", "generator", "label")
+    readable = (pl.col("status") == ImageStatus.OK.value).sum().cast(pl.Int64)
+    return images.group_by(keys).agg(files=pl.len(), readable=readable).sort(keys)
 
 
 def _describe_class(images: pl.DataFrame, label: Label) -> ClassStatistics:

@@ -26,6 +26,7 @@ GALLERY_GROUPS: Final = 24
 GROUP_PICTURES: Final = 4
 TABLE_ROWS: Final = 600
 BAD_FILES: Final = 300
+COVERAGE_ROWS: Final = 200
 """Each of these caps keeps the page small; everything is in the Parquet table."""
 
 _TABLE_COLUMNS: Final = (
@@ -58,7 +59,7 @@ class Group:
 def write_audit_page(
     folder: Path,
     images: pl.DataFrame,
-    thumbnails: pl.DataFrame,
+    thumbnails: pl.DataFrame | pl.LazyFrame,
     report: FindingsReport,
     statistics: AuditStatistics,
     *,
@@ -70,7 +71,7 @@ def write_audit_page(
     Args:
         folder: where to.
         images: the table of images.
-        thumbnails: see ``findings.THUMBNAIL_SCHEMA``.
+        thumbnails: see ``findings.THUMBNAIL_SCHEMA``; a lazy frame is read only in part.
         report: what the checks found.
         statistics: counts and dimensions.
         root: folder that the paths start from, for the power spectra; default ``statistics.data``.
@@ -86,7 +87,7 @@ def write_audit_page(
 
 def audit_context(
     images: pl.DataFrame,
-    thumbnails: pl.DataFrame,
+    thumbnails: pl.DataFrame | pl.LazyFrame,
     report: FindingsReport,
     statistics: AuditStatistics,
     *,
@@ -107,6 +108,7 @@ def audit_context(
     }
     pictures = _pictures(grouped, thumbnails, wanted)
     concerned = _concerned(grouped, report.findings)
+    coverage = _cover(statistics)
     return {
         "statistics": statistics,
         "files": images.height,
@@ -124,10 +126,24 @@ def audit_context(
         "groups_in_all": report.groups["group"].drop_nulls().n_unique(),
         "bad": bad.select("path", "label", "status", "error").head(BAD_FILES).rows(named=True),
         "bad_in_all": bad.height,
+        "coverage": coverage[:COVERAGE_ROWS],
+        "coverage_in_all": len(coverage),
         "concerned": concerned.head(TABLE_ROWS).rows(named=True),
         "concerned_in_all": concerned.height,
         "figures": _figures(usable, report, root, rng),
     }
+
+
+def _cover(statistics: AuditStatistics) -> list[dict[str, Any]]:
+    """Return usable images by split, source and generator, a column per class; largest first."""
+    rows: dict[tuple[str, str, str], dict[str, int]] = {}
+    for count in statistics.counts:
+        key = (count.split or "", count.source or "", count.generator or "")
+        classes = rows.setdefault(key, {label.value: 0 for label in LABELS})
+        classes[count.label.value] += count.readable
+    order = sorted(rows.items(), key=lambda row: (-sum(row[1].values()), row[0]))
+    names = ("split", "source", "generator")
+    return [{**dict(zip(names, key, strict=True)), **classes} for key, classes in order]
 
 
 def _figures(
@@ -194,11 +210,11 @@ def _describe_group(name: str, members: pl.DataFrame, pictures: dict[str, Pictur
 
 
 def _pictures(
-    images: pl.DataFrame, thumbnails: pl.DataFrame, wanted: set[str]
+    images: pl.DataFrame, thumbnails: pl.DataFrame | pl.LazyFrame, wanted: set[str]
 ) -> dict[str, Picture]:
-    rows = images.filter(pl.col("path").is_in(sorted(wanted))).join(
-        thumbnails.select("path", "jpeg"), on="path", how="left"
-    )
+    is_wanted = pl.col("path").is_in(sorted(wanted))
+    small = thumbnails.lazy().filter(is_wanted).select("path", "jpeg").collect(engine="streaming")
+    rows = images.filter(is_wanted).join(small, on="path", how="left")
     return {row["path"]: _picture(row) for row in rows.iter_rows(named=True)}
 
 

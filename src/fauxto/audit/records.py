@@ -107,6 +107,18 @@ class ClassStatistics(Record):
     """Share with width = height."""
 
 
+class Count(Record):
+    """Files of one class, split, source and generator together."""
+
+    label: Label
+    split: str | None
+    source: str | None
+    generator: str | None
+    files: int
+    readable: int
+    """Files with status ``ok``."""
+
+
 class AuditStatistics(Record):
     """The numbers of the report's chapter on the data (``statistics.json``)."""
 
@@ -118,6 +130,8 @@ class AuditStatistics(Record):
     """Files per status, most frequent first."""
     classes: tuple[ClassStatistics, ...]
     """Real, then fake."""
+    counts: tuple[Count, ...] = ()
+    """Every combination of class, split, source and generator that occurs, sorted."""
 
 
 def describe_rows(

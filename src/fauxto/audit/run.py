@@ -6,7 +6,7 @@ whole part and ends in the same tables.
 
 import hashlib
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
@@ -40,6 +40,7 @@ from fauxto.data.table import IMAGE_SCHEMA, read_images, write_table
 from fauxto.engine.local import map_rows
 from fauxto.imaging.decode import Limits
 from fauxto.imaging.inspect import ImageFacts, inspect_file
+from fauxto.imaging.squares import Squares
 
 THUMBNAILS: Final = "thumbnails.parquet"
 """File beside ``images.parquet`` with what the checks and the page need of the pixels."""
@@ -88,7 +89,7 @@ class _Paths(Sequence[Path]):
         return self.root / self.files[index].path
 
 
-def audit(
+def audit(  # noqa: PLR0913 - the command's options
     data: Path,
     *,
     out: Path,
@@ -98,6 +99,7 @@ def audit(
     workers: int = 2,
     overwrite: bool = False,
     progress: Progress = silent,
+    squares: Squares | None = None,
 ) -> AuditResult:
     """Read every file once and say whether the data are fit to train on.
 
@@ -111,6 +113,7 @@ def audit(
         workers: processes.
         overwrite: replace an earlier result in ``out``.
         progress: told how many files are done.
+        squares: where to keep pictures at a network's size for ``prepare``, from the same pass.
 
     Raises:
         DataError: the data cannot be understood, or hold one class only.
@@ -129,7 +132,8 @@ def audit(
         return _read_result(out)
     if claim.state is FolderState.RESUMED:
         _remove_strays(out)
-    _inspect(listing, out / PARTS_DIR, Limits(max_pixels=max_pixels), workers, progress)
+    inspect = partial(inspect_file, limits=Limits(max_pixels=max_pixels), squares=squares)
+    _inspect(listing, out / PARTS_DIR, inspect, workers, progress)
     return _conclude(claim, data, listing, progress)
 
 
@@ -164,7 +168,11 @@ def _part_path(parts: Path, number: int) -> Path:
 
 
 def _inspect(
-    listing: Listing, parts: Path, limits: Limits, workers: int, progress: Progress
+    listing: Listing,
+    parts: Path,
+    inspect: Callable[[Path], ImageFacts],
+    workers: int,
+    progress: Progress,
 ) -> None:
     """Write the parts that are not there yet."""
     total = len(listing.files)
@@ -175,7 +183,7 @@ def _inspect(
     pending = listing.files[start:]
     progress("audit", start, total)
     results = map_rows(
-        partial(inspect_file, limits=limits),
+        inspect,
         _Paths(listing.root, pending),
         workers=workers,
         timeout_s=TIMEOUT_S,
@@ -211,9 +219,12 @@ def _conclude(claim: Claim, data: Path, listing: Listing, progress: Progress) ->
     images = pl.read_parquet(parts, columns=list(IMAGE_SCHEMA))
     usable = pl.scan_parquet(parts).filter(pl.col("status") == ImageStatus.OK.value)
     write_table(out / THUMBNAILS, usable.select(list(THUMBNAIL_SCHEMA)))
-    thumbnails = pl.read_parquet(out / THUMBNAILS)
+    # The small JPEG pictures of all files would fill gigabytes: the page reads those it shows.
+    thumbnails = pl.scan_parquet(out / THUMBNAILS)
+    pixels = thumbnails.drop("jpeg").collect()
     progress("findings", 0, 1)
-    report = find(images, thumbnails)
+    report = find(images, pixels)
+    del pixels
     images = images.drop("group").join(
         report.groups, on="path", how="left", maintain_order="left", validate="1:1"
     )

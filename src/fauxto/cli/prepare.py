@@ -35,8 +35,11 @@ def prepare(
         typer.Option("--hold-out", help="Generator or source for test only (repeatable)."),
     ] = None,
     match: Annotated[
-        list[Match] | None,
-        typer.Option("--match", help="Shortcut to take away (repeatable)."),
+        list[str] | None,
+        typer.Option(
+            "--match",
+            help=f"Shortcuts to take away: {', '.join(Match)} (with commas, or repeatable).",
+        ),
     ] = None,
     seed: Seed = 42,
     workers: Workers = DEFAULT_WORKERS,
@@ -57,7 +60,7 @@ def prepare(
         hold_out=tuple(hold_out or ()),
         val=val,
         test=test,
-        match=tuple(match or ()),
+        match=tuple(_read_match(text) for texts in match or () for text in texts.split(",")),
         seed=seed,
     )
     with console.progress_bars(quiet=quiet) as progress:
@@ -86,3 +89,12 @@ def prepare(
         f"left out: {left_out or 'nothing'}\nnext:     fauxto train {out} --recipe lite --out RUN",
         quiet=quiet,
     )
+
+
+def _read_match(text: str) -> Match:
+    try:
+        return Match(text.strip())
+    except ValueError as error:
+        raise typer.BadParameter(
+            f"{text.strip()!r} is not one of {', '.join(Match)}", param_hint="'--match'"
+        ) from error

@@ -24,7 +24,7 @@ from fauxto.core.choices import (
     SplitMethod,
 )
 from fauxto.core.errors import RecipeError
-from fauxto.core.records import Record
+from fauxto.core.records import Preprocess, Record
 
 Probability = Annotated[float, Field(ge=0, le=1)]
 Channels = tuple[float, float, float]
@@ -174,6 +174,11 @@ class PrepareOptions(Record):
     match: tuple[Match, ...] = ()
     """Shortcuts to take away."""
     seed: int = 42
+
+    @property
+    def preprocess(self) -> Preprocess:
+        """Return how a picture becomes a square; mean and deviation are the network's matter."""
+        return Preprocess(size_px=self.size_px, fit=self.fit, resample=self.resample)
 
 
 def recipe_names() -> tuple[str, ...]:

@@ -8,6 +8,9 @@ import polars as pl
 from fauxto.core.artifacts import atomic_path
 from fauxto.core.errors import ArtifactError
 
+ROW_GROUP: Final = 16_384
+"""Rows of a Parquet file that are written, and can be read, at once."""
+
 IMAGE_SCHEMA: Final[dict[str, pl.DataType]] = {
     "path": pl.String(),
     "label": pl.String(),
@@ -96,9 +99,9 @@ def write_table(path: Path, frame: pl.DataFrame | pl.LazyFrame) -> None:
     with atomic_path(path) as temporary:
         try:
             if isinstance(frame, pl.LazyFrame):
-                frame.sink_parquet(temporary, maintain_order=True)
+                frame.sink_parquet(temporary, maintain_order=True, row_group_size=ROW_GROUP)
             else:
-                frame.write_parquet(temporary)
+                frame.write_parquet(temporary, row_group_size=ROW_GROUP)
         except pl.exceptions.ComputeError as error:
             # polars does not raise OSError when the disk is full.
             raise ArtifactError(f"cannot write {path}: {error}") from error

@@ -16,8 +16,6 @@ from io import BytesIO
 from pathlib import Path
 from typing import Final
 
-import numpy as np
-from jaxtyping import Num, UInt8
 from PIL import (
     AvifImagePlugin,
     BmpImagePlugin,
@@ -31,6 +29,7 @@ from PIL import (
 )
 
 from fauxto.core.errors import ImageStatus, UnreadableImage
+from fauxto.imaging.colour import to_rgb
 from fauxto.imaging.signature import ALLOWED, ends_early, identify_format, webp_size
 
 try:
@@ -67,7 +66,12 @@ _UPRIGHT: Final = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
-_ALPHA_MODES: Final = ("RGBA", "LA", "PA", "RGBa", "La")
+_FIRST_TURNED: Final = 5  # from here on width and height change places
+_MIRRORED_ACROSS: Final = (2, 3, 6, 7)
+_MIRRORED_DOWN: Final = (3, 4, 7, 8)
+"""Orientations whose upright picture begins where a stored row, or column, ends."""
+_MAX_DCT_FACTOR: Final = 8
+Box = tuple[float, float, float, float]
 
 
 @dataclass(frozen=True)
@@ -91,11 +95,17 @@ class DecodedImage:
         rgb: mode RGB, upright, alpha over white, first frame.
         notes: what was done to get there, in words.
         orientation: the file's EXIF orientation, 1 to 8; None where it has none.
+        size: width and height of the upright picture at full size; ``rgb`` is smaller where it
+            was reduced.
+        frame: left, top, right and bottom of the picture in ``rgb``: all of it, or, where it was
+            reduced by a factor that does not divide its sides, up to the fraction of a pixel.
     """
 
     rgb: Image.Image
-    notes: tuple[str, ...] = ()
-    orientation: int | None = None
+    notes: tuple[str, ...]
+    orientation: int | None
+    size: tuple[int, int]
+    frame: Box
 
 
 def read_bytes(path: Path, limits: Limits = Limits()) -> bytes:
@@ -135,25 +145,25 @@ def _check_bytes(size: int, limits: Limits) -> None:
 
 
 def decode_rgb(
-    content: bytes, limits: Limits = Limits(), *, at_least_px: int | None = None
+    content: bytes,
+    limits: Limits = Limits(),
+    *,
+    choose_factor: Callable[[tuple[int, int]], int] | None = None,
 ) -> DecodedImage:
     """Return the picture that a file holds.
 
     Args:
         content: the whole file.
         limits: of pixels and bytes.
-        at_least_px: allow a JPEG to be decoded at 1/2, 1/4 or 1/8 size (by the decoder, in the
-            DCT domain) as long as no side becomes shorter than this; None decodes every pixel.
+        choose_factor: gives, from width and height, the ``factor`` of ``decode_opened``.
 
     Raises:
         UnreadableImage: it is no allowed picture, damaged, or over a limit.
     """
     _check_bytes(len(content), limits)
     image = open_header(content, limits)
-    with decoder_errors(content):
-        if at_least_px is not None and min(image.size) > at_least_px:
-            image.draft(None, (at_least_px, at_least_px))
-    return decode_opened(image, content)
+    factor = 1 if choose_factor is None else choose_factor(image.size)
+    return decode_opened(image, content, factor)
 
 
 @contextmanager
@@ -211,29 +221,65 @@ def _check_pixels(size: tuple[int, int], limits: Limits) -> None:
         )
 
 
-def decode_opened(image: ImageFile.ImageFile, content: bytes) -> DecodedImage:
-    """Decode the pixels of a picture from ``open_header``; ``content`` is the same file's bytes.
+def decode_opened(image: Image.Image, content: bytes, factor: int = 1) -> DecodedImage:
+    """Decode a picture from ``open_header``; ``content`` is the same file's bytes.
+
+    A JPEG is reduced up to 8 times by leaving out high frequencies of its blocks. Every coded
+    coefficient is read all the same: what is cut or damaged is found as at full size, in the same
+    words. Everything else is reduced by box means.
+
+    Args:
+        image: fresh from ``open_header``, or any picture in memory, with no content.
+        content: the file.
+        factor: a power of two that both sides are divided by.
 
     Raises:
         UnreadableImage: the pixels are damaged or memory is short.
     """
-    notes = []
+    notes, header_size = [], image.size
     with decoder_errors(content):
         if getattr(image, "is_animated", False):
             notes.append("first frame used")
         # Pillow turns a TIFF upright while it loads, and drops the tag.
         recorded = _tiff_orientation(image)
+        done = _reduce_jpeg(image, factor)
         image.load()
+        stored_size = image.size if done == 1 else header_size
         left = read_orientation(image)
-        rgb, note = _to_rgb(image)
+        rgb, note = to_rgb(image)
         if note:
             notes.append(note)
+        if factor > done:
+            rgb = rgb.reduce(factor // done)
+        frame, size = _turn_frame(rgb.size, stored_size, factor, left)
         if left in _UPRIGHT:
             rgb = rgb.transpose(_UPRIGHT[left])
         orientation = recorded or left
         if orientation in _UPRIGHT:
             notes.append("turned upright")
-    return DecodedImage(rgb, tuple(notes), orientation)
+    return DecodedImage(rgb, tuple(notes), orientation, size, frame)
+
+
+def _reduce_jpeg(image: Image.Image, factor: int) -> int:
+    """Tell a JPEG's decoder to reduce, and return by how much it will."""
+    if factor == 1 or not isinstance(image, JpegImagePlugin.JpegImageFile):
+        return 1
+    size, scale = image.size, min(factor, _MAX_DCT_FACTOR)
+    image.draft(None, (max(1, size[0] // scale), max(1, size[1] // scale)))
+    return scale if image.size != size else 1
+
+
+def _turn_frame(
+    stored: tuple[int, int], full: tuple[int, int], factor: int, orientation: int | None
+) -> tuple[Box, tuple[int, int]]:
+    """Return where the upright picture lies in the reduced one, and its full size."""
+    width, height = full[0] / factor, full[1] / factor
+    left = stored[0] - width, stored[1] - height
+    if orientation is not None and orientation >= _FIRST_TURNED:
+        width, height, full, left = height, width, full[::-1], left[::-1]
+    x = left[0] if orientation in _MIRRORED_ACROSS else 0.0
+    y = left[1] if orientation in _MIRRORED_DOWN else 0.0
+    return (x, y, x + width, y + height), full
 
 
 def read_orientation(image: Image.Image) -> int | None:
@@ -244,7 +290,7 @@ def read_orientation(image: Image.Image) -> int | None:
         return None
 
 
-def _tiff_orientation(image: ImageFile.ImageFile) -> int | None:
+def _tiff_orientation(image: Image.Image) -> int | None:
     if isinstance(image, TiffImagePlugin.TiffImageFile):
         return _valid_orientation(image.tag_v2.get(ORIENTATION_TAG))
     return None
@@ -252,35 +298,3 @@ def _tiff_orientation(image: ImageFile.ImageFile) -> int | None:
 
 def _valid_orientation(value: object) -> int | None:
     return int(value) if isinstance(value, int) and 1 <= value <= 8 else None
-
-
-def _to_rgb(image: Image.Image) -> tuple[Image.Image, str]:
-    """Return a loaded picture as RGB, and a note on how if it was not plain."""
-    if image.mode == "RGB" and "transparency" not in image.info:
-        return image, ""
-    if image.mode in _ALPHA_MODES or ("transparency" in image.info and image.mode != "I;16"):
-        rgba = image if image.mode == "RGBA" else image.convert("RGBA")
-        white = Image.new("RGB", image.size, (255, 255, 255))
-        white.paste(rgba, mask=rgba.getchannel("A"))
-        return white, "alpha laid over white"
-    if image.mode.startswith(("I", "F")):
-        grey = Image.fromarray(_to_8_bit(np.asarray(image)))
-        return grey.convert("RGB"), f"scaled from mode {image.mode} to 8 bit"
-    return image.convert("RGB"), "" if image.mode == "L" else f"converted from mode {image.mode}"
-
-
-def _to_8_bit(pixels: Num[np.ndarray, "h w"]) -> UInt8[np.ndarray, "h w"]:
-    """Scale grey values to [0, 255].
-
-    Sixteen-bit values keep their scale (65,535 becomes 255). Wider integers and floats have no
-    agreed white: the smallest of 1 (floats only), 255, 65,535 and the maximum that holds all
-    values becomes 255. Negative values and NaN become 0.
-    """
-    if pixels.dtype.itemsize == 2:
-        wide = pixels.astype(np.uint32)
-        return ((wide * 255 + 32767) // 65535).astype(np.uint8)
-    values = np.nan_to_num(pixels.astype(np.float64), nan=0.0, posinf=0.0, neginf=0.0)
-    highest = values.max(initial=0.0)
-    whites = (1.0, 255.0, 65535.0) if pixels.dtype.kind == "f" else (255.0, 65535.0)
-    white = next((white for white in whites if highest <= white), highest)
-    return np.rint(values.clip(0) * (255.0 / white)).astype(np.uint8)

@@ -19,6 +19,7 @@ from fauxto.imaging.decode import (
     read_bytes,
 )
 from fauxto.imaging.hashing import hash_picture
+from fauxto.imaging.preprocess import BASE_PX, fit_decoded, halve_down_to, reduction
 from fauxto.imaging.properties import (
     estimate_jpeg_quality,
     measure_appearance,
@@ -26,10 +27,12 @@ from fauxto.imaging.properties import (
     reduce_picture,
 )
 from fauxto.imaging.signature import ALLOWED, identify_format
+from fauxto.imaging.squares import Squares
 
 PAGE_PX: Final = 160
 """Longest side of the thumbnail for pages."""
 _SAMPLED_ROWS: Final = 16
+_MAX_BASE_PIXELS: Final = 8_000_000
 _USUAL: Final = Limits()
 Binary = bytes  # the record below has a column of that name
 
@@ -42,9 +45,9 @@ class ImageFacts:
     picture; of a file that cannot be decoded they are the header's. The last four go to the
     thumbnails: ``thumb16`` is 16 × 16 RGB pixels row by row, ``jpeg`` a small JPEG,
     ``phash_mirrored`` the hash of the mirrored picture. ``pixel_sha256`` digests the decoded
-    picture: its size, its box-reduced copy (short side 256 to 511; up to 511 that is every
-    pixel), and 16 rows in full resolution. Digesting all pixels of a large picture would cost
-    as much time as decoding it.
+    picture: its size, its small copy (short side 256 to 511; up to 511 that is every pixel),
+    and 16 rows of the copy it was made of (short side up to 1023: of every pixel). Digesting all
+    pixels of a large picture would cost as much time as decoding it.
     """
 
     status: ImageStatus
@@ -77,16 +80,24 @@ class ImageFacts:
     jpeg: Binary | None = None
 
 
-def inspect_file(path: Path, limits: Limits = _USUAL) -> ImageFacts:
+def inspect_file(path: Path, limits: Limits = _USUAL, squares: Squares | None = None) -> ImageFacts:
     """Read and decode a file once and return all facts; a bad file is a status, never raised.
 
-    The file passes Pillow's ``verify`` (checksums of PNG chunks) and a full ``load``.
+    The file passes Pillow's ``verify`` (checksums of PNG chunks) and a ``load`` of all its data.
+
+    Args:
+        path: the file.
+        limits: of pixels and bytes.
+        squares: where to keep the picture at the network's size, if the same decoding gives it.
+
+    Raises:
+        ArtifactError: the square cannot be written.
     """
     try:
         content = read_bytes(path, limits)
     except UnreadableImage as error:
         return ImageFacts(status=error.status, error=str(error), bytes=_size(path))
-    return inspect_bytes(content, limits)
+    return inspect_bytes(content, limits, squares)
 
 
 def _size(path: Path) -> int | None:
@@ -96,7 +107,9 @@ def _size(path: Path) -> int | None:
         return None
 
 
-def inspect_bytes(content: bytes, limits: Limits = _USUAL) -> ImageFacts:
+def inspect_bytes(
+    content: bytes, limits: Limits = _USUAL, squares: Squares | None = None
+) -> ImageFacts:
     """Return the facts of a file's bytes, as ``inspect_file`` does."""
     facts: dict[str, Any] = {
         "bytes": len(content),
@@ -110,13 +123,27 @@ def inspect_bytes(content: bytes, limits: Limits = _USUAL) -> ImageFacts:
             image.verify()
         # verify() leaves nothing to load from; opening again parses the header only.
         image = open_header(content, limits)
-        decoded = decode_opened(image, content)
+        factor = _reduction(image.size)
+        decoded = decode_opened(image, content, factor)
         with decoder_errors(content):
             facts |= _loaded_facts(image, decoded, content)
-            facts |= _pixel_facts(decoded.rgb)
+            facts |= _pixel_facts(decoded)
+            square = None
+            if squares and factor == reduction(decoded.size, squares.preprocess):
+                square = fit_decoded(decoded, squares.preprocess)
     except UnreadableImage as error:
         return ImageFacts(status=error.status, error=str(error), **facts)
+    if squares and square:
+        squares.keep(facts["sha256"], square)
     return ImageFacts(status=ImageStatus.OK, **facts)
+
+
+def _reduction(size: tuple[int, int]) -> int:
+    """Return the power of two by which a picture is reduced before it is measured."""
+    factor = halve_down_to(min(size), BASE_PX)
+    while size[0] * size[1] > factor**2 * _MAX_BASE_PIXELS:
+        factor *= 2
+    return factor
 
 
 def _allowed_format(content: bytes) -> str | None:
@@ -143,8 +170,8 @@ def _header_facts(image: ImageFile.ImageFile) -> dict[str, Any]:
 def _loaded_facts(
     image: ImageFile.ImageFile, decoded: DecodedImage, content: bytes
 ) -> dict[str, Any]:
-    width, height = decoded.rgb.size
-    origin = read_origin(image, content)
+    width, height = decoded.size
+    origin = read_origin(content)
     return {
         "width": width,
         "height": height,
@@ -159,8 +186,8 @@ def _loaded_facts(
     }
 
 
-def _pixel_facts(rgb: Image.Image) -> dict[str, Any]:
-    small = reduce_picture(rgb)
+def _pixel_facts(decoded: DecodedImage) -> dict[str, Any]:
+    small = reduce_picture(decoded.rgb)
     hashes = hash_picture(small)
     appearance = measure_appearance(small)
     return {
@@ -170,17 +197,18 @@ def _pixel_facts(rgb: Image.Image) -> dict[str, Any]:
         "contrast": appearance.contrast,
         "sharpness": appearance.sharpness,
         "saturation": appearance.saturation,
-        "pixel_sha256": _digest_picture(rgb, small),
+        "pixel_sha256": _digest_picture(decoded, small),
         "thumb16": small.resize((16, 16), Image.Resampling.BOX).tobytes(),
         "jpeg": _encode_thumbnail(small),
     }
 
 
-def _digest_picture(rgb: Image.Image, small: Image.Image) -> str:
-    width, height = rgb.size
-    digest = hashlib.sha256(f"{width}x{height}".encode())
+def _digest_picture(decoded: DecodedImage, small: Image.Image) -> str:
+    rgb = decoded.rgb
+    digest = hashlib.sha256("x".join(map(str, decoded.size)).encode())
     digest.update(small.tobytes())
     if small is not rgb:
+        width, height = rgb.size
         for row in range(_SAMPLED_ROWS):
             y = row * height // _SAMPLED_ROWS
             digest.update(rgb.crop((0, y, width, y + 1)).tobytes())
@@ -190,7 +218,7 @@ def _digest_picture(rgb: Image.Image, small: Image.Image) -> str:
 def _encode_thumbnail(small: Image.Image) -> bytes:
     scale = min(1.0, PAGE_PX / max(small.size))
     size = (max(1, round(small.width * scale)), max(1, round(small.height * scale)))
-    thumbnail = small.resize(size, Image.Resampling.BICUBIC, reducing_gap=1.5)
+    thumbnail = small.resize(size, Image.Resampling.BILINEAR)
     buffer = BytesIO()
     thumbnail.save(buffer, "JPEG", quality=80)
     return buffer.getvalue()

@@ -17,8 +17,8 @@ from jaxtyping import Float32
 
 from fauxto.core.errors import UnreadableImage
 from fauxto.core.records import Preprocess
-from fauxto.imaging.decode import Limits, decode_rgb, read_bytes
-from fauxto.imaging.preprocess import preprocess_image
+from fauxto.imaging.decode import Limits, read_bytes
+from fauxto.imaging.preprocess import load_fitted, to_input
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ def _load_input(
 ) -> Float32[np.ndarray, "3 h w"] | UnreadableImage:
     try:
         content = item if isinstance(item, bytes) else read_bytes(item, limits)
-        return preprocess_image(decode_rgb(content, limits).rgb, preprocess)
+        return to_input(load_fitted(content, preprocess, limits), preprocess)
     except UnreadableImage as error:
         return error
 

@@ -22,6 +22,11 @@ class ChainFolders:
         return self.root / "audit"
 
     @property
+    def squares(self) -> Path:
+        """Folder of pictures that the audit's pass keeps for the data set, until it is made."""
+        return self.root / "squares"
+
+    @property
     def dataset(self) -> Path:
         """Folder of the prepared data set."""
         return self.root / "dataset"

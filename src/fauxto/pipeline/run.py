@@ -1,5 +1,6 @@
 """The whole chain: every verb in order, each stage reused if it is finished already."""
 
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,7 @@ from fauxto.core.progress import Progress, silent
 from fauxto.core.recipe import load_recipe
 from fauxto.evaluate.run import evaluate
 from fauxto.explain.run import explain
+from fauxto.imaging.squares import Squares
 from fauxto.pipeline.config import ChainConfig
 from fauxto.pipeline.folders import ChainFolders
 from fauxto.pipeline.story import write_story
@@ -74,9 +76,11 @@ def run(
     spread: dict[str, Any] = {"workers": workers, "progress": progress}
     network = {**spread, "device": device}
     pixels = config.audit.max_pixels
-    stage(audit, config.data, out=folders.audit, max_pixels=pixels, **spread)
+    squares = Squares(folders.squares, config.prepare.preprocess)
+    stage(audit, config.data, out=folders.audit, max_pixels=pixels, squares=squares, **spread)
     prepared = {"audit": folders.audit, "out": folders.dataset, "options": config.prepare}
-    stage(prepare, config.data, **prepared, **spread)
+    stage(prepare, config.data, squares=folders.squares, **prepared, **spread)
+    shutil.rmtree(folders.squares, ignore_errors=True)
     for folder, recipe in zip(folders.runs, recipes, strict=True):
         stage(train, folders.dataset, recipe=recipe, out=folder, **network)
         for split in (Split.TEST, Split.TRAIN):

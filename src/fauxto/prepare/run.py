@@ -1,5 +1,6 @@
 """The verb: leave out what is broken, split, and bring every picture to one size."""
 
+import shutil
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -24,12 +25,13 @@ from fauxto.core.errors import DataError, ImageStatus
 from fauxto.core.labels import Split
 from fauxto.core.progress import Progress, silent
 from fauxto.core.recipe import PrepareOptions
-from fauxto.core.records import ClassCounts, Preprocess
+from fauxto.core.records import ClassCounts
 from fauxto.data.prepared import digest_rows, open_dataset
 from fauxto.data.split import assign_splits
 from fauxto.data.table import read_images, write_table
 from fauxto.engine.local import map_rows
 from fauxto.imaging.decode import Limits
+from fauxto.imaging.squares import Squares
 from fauxto.prepare.match import match_geometry
 from fauxto.prepare.standardise import Job, draw_quality, lose, name_picture, standardise
 from fauxto.prepare.table import count, list_failed, require_both_labels, tabulate
@@ -78,6 +80,7 @@ def prepare(
     workers: int = 2,
     overwrite: bool = False,
     progress: Progress = silent,
+    squares: Path | None = None,
 ) -> PrepareResult:
     """Write a data set: equal-sized PNG pictures in ``{train,val,test}/{real,fake}``.
 
@@ -89,6 +92,7 @@ def prepare(
         workers: processes.
         overwrite: replace an earlier result.
         progress: told how many pictures are done.
+        squares: folder where the audit kept pictures at this size; what is missing is made.
 
     Raises:
         DataError: there is no audit, it is of other data, or the data cannot be split or matched.
@@ -106,13 +110,29 @@ def prepare(
         return _read_result(out)
     images = read_images(audit / IMAGES)
     usable = images.filter(pl.col("status") == ImageStatus.OK.value)
-    plan = _plan(usable, options)
-    preprocess = Preprocess(size_px=options.size_px, fit=options.fit, resample=options.resample)
-    limits = Limits(max_pixels=int(stamp["arguments"]["max_pixels"]))
+    try:
+        plan = _plan(usable, options)
+    except DataError:
+        if claim.state is FolderState.NEW:
+            shutil.rmtree(out)
+        raise
+    preprocess = options.preprocess
     targets = [_place(row) for row in plan.rows.iter_rows(named=True)]
+    limits = Limits(max_pixels=int(stamp["arguments"]["max_pixels"]))
+    kept = Squares(squares, preprocess) if squares else None
     jobs = [
-        Job(path, root / path, out / target, preprocess, limits, _choose_quality(path, options))
-        for path, target in zip(plan.rows["path"], targets, strict=True)
+        Job(
+            path,
+            root / path,
+            out / target,
+            preprocess,
+            limits,
+            _choose_quality(path, options),
+            kept.path_of(sha256) if kept else None,
+        )
+        for path, sha256, target in zip(
+            plan.rows["path"], plan.rows["sha256"], targets, strict=True
+        )
     ]
     outcomes = list(
         map_rows(

@@ -10,14 +10,11 @@ from typing import Final
 from PIL import Image
 
 from fauxto.core.artifacts import write_bytes
-from fauxto.core.choices import Fit, Resample
 from fauxto.core.errors import ImageStatus, UnreadableImage
 from fauxto.core.records import Preprocess
 from fauxto.imaging.decode import Limits, decode_rgb, read_bytes
-from fauxto.imaging.preprocess import fit_image
-
-PNG_LEVEL: Final = 1
-"""Compression level: the pictures are read far more often than stored files are counted."""
+from fauxto.imaging.preprocess import load_fitted
+from fauxto.imaging.squares import encode_square
 
 QUALITIES: Final = range(60, 81)
 """JPEG qualities of which each picture gets one where containers are matched.
@@ -31,8 +28,6 @@ chance for earlier qualities 90 and 95, and within 0.16 for 75 and 80: weakened,
 _STEM_CHARACTERS: Final = 48
 _DIGEST_DIGITS: Final = 12
 """Eight would let two of 60,000 files meet with a chance of 0.34 where all stems are alike."""
-_DRAFT_FACTOR: Final = 2
-"""With ``fast``, a JPEG may be decoded at a reduced size of at least this many times the result."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +41,7 @@ class Job:
         preprocess: size, fit and resampling.
         limits: of the source.
         jpeg_quality: compress the picture like a JPEG of this quality before it is stored.
+        square: a file that may hold the picture already, before compression; see ``Squares``.
     """
 
     original: str
@@ -54,6 +50,7 @@ class Job:
     preprocess: Preprocess
     limits: Limits
     jpeg_quality: int | None = None
+    square: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -103,24 +100,26 @@ def standardise(job: Job) -> Outcome:
     if job.target.is_file():
         return _outcome(job, job.target.read_bytes())
     try:
-        content = read_bytes(job.source, job.limits)
-        decoded = decode_rgb(content, job.limits, at_least_px=_reduce_to(job.preprocess))
+        content = _make(job)
     except UnreadableImage as error:
         return Outcome(job.original, error.status, str(error))
-    picture = fit_image(decoded.rgb, job.preprocess)
+    write_bytes(job.target, content)
+    return _outcome(job, content)
+
+
+def _make(job: Job) -> bytes:
+    """Return the picture as PNG."""
+    if job.square is not None and job.square.is_file():
+        content = job.square.read_bytes()
+        if job.jpeg_quality is None:
+            return content
+        picture = decode_rgb(content, job.limits).rgb
+    else:
+        content = read_bytes(job.source, job.limits)
+        picture = load_fitted(content, job.preprocess, job.limits)
     if job.jpeg_quality is not None:
         picture = compress(picture, job.jpeg_quality)
-    buffer = io.BytesIO()
-    picture.save(buffer, "PNG", compress_level=PNG_LEVEL)
-    write_bytes(job.target, buffer.getvalue())
-    return _outcome(job, buffer.getvalue())
-
-
-def _reduce_to(preprocess: Preprocess) -> int | None:
-    # A native crop is cut at the original's scale, which a reduced decoding would change.
-    if preprocess.resample is Resample.EXACT or preprocess.fit is Fit.NATIVE_CROP:
-        return None
-    return _DRAFT_FACTOR * preprocess.size_px
+    return encode_square(picture)
 
 
 def _outcome(job: Job, content: bytes) -> Outcome:
