@@ -41,17 +41,27 @@ def read_provenance(content: bytes, *, trust_anchors: str | None = None) -> Prov
         trust_anchors: certificates (PEM) of authorities whose Content Credentials are trusted.
     """
     walked = walk_file(content)
-    found: dict[tuple[str, str], Statement] = {}
-    for part in walked.parts:
-        for statement in _read_part(content, walked, part, trust_anchors):
-            found.setdefault((statement.kind, statement.what), statement)
+    stores = [part for part in walked.parts if part.kind is PartKind.C2PA]
+    signed = [
+        read_credentials(content, walked.image_format or "", part, trust_anchors)
+        for part in stores[:1]
+    ]
+    found = sorted([*signed, *read_unsigned(walked)], key=_rank)
     notes = list(walked.notes)
-    if any(one.forgery is Forgery.UNKNOWN for one in found.values()):
+    if any(one.forgery is Forgery.UNKNOWN for one in signed):
         notes.append(NOT_INSTALLED)
     if len(found) > MAX_STATEMENTS:
         notes.append(f"{len(found) - MAX_STATEMENTS} further statements are left out")
-    statements = sorted(found.values(), key=_rank)[:MAX_STATEMENTS]
-    return Provenance(statements=tuple(statements), notes=tuple(notes))
+    return Provenance(statements=tuple(found[:MAX_STATEMENTS]), notes=tuple(notes))
+
+
+def read_unsigned(walked: Walked) -> list[Statement]:
+    """Return what a file says without a signature, strongest first; nothing twice."""
+    found: dict[tuple[str, str], Statement] = {}
+    for part in walked.parts:
+        for statement in _read_part(walked, part):
+            found.setdefault((statement.kind, statement.what), statement)
+    return sorted(found.values(), key=_rank)
 
 
 def _rank(statement: Statement) -> tuple[int, int, int]:
@@ -59,12 +69,8 @@ def _rank(statement: Statement) -> tuple[int, int, int]:
     return _WEIGHT[statement.strength], order, statement.offset
 
 
-def _read_part(
-    content: bytes, walked: Walked, part: Part, trust_anchors: str | None
-) -> Iterator[Statement]:
-    if part.kind is PartKind.C2PA and walked.image_format is not None:
-        yield read_credentials(content, walked.image_format, part, trust_anchors)
-    elif part.kind is PartKind.TEXT:
+def _read_part(walked: Walked, part: Part) -> Iterator[Statement]:
+    if part.kind is PartKind.TEXT:
         yield from _read_text(part)
     elif part.kind is PartKind.XMP:
         yield from _read_xmp(part)
