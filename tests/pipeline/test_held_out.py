@@ -7,11 +7,12 @@ import polars as pl
 import pytest
 from PIL import Image
 
+from fauxto.audit.run import audit
 from fauxto.core.artifacts import claim_folder, finish_folder, write_json
 from fauxto.core.choices import HeldOutBy
 from fauxto.core.errors import ArtifactError, DataError
 from fauxto.core.labels import Split
-from fauxto.core.recipe import load_recipe
+from fauxto.core.recipe import PrepareOptions, load_recipe
 from fauxto.core.records import Preprocess
 from fauxto.data.prepared import digest_rows, open_dataset
 from fauxto.data.table import IMAGE_SCHEMA, write_table
@@ -193,3 +194,38 @@ def test_a_source_with_one_class_is_told_against_the_other_class(verbs):
     assert row.held_out.n_real == 60
     assert row.held_out.n_fake == 13
     assert row.held_out.roc_auc is not None
+
+
+@pytest.mark.slow
+def test_real_networks_are_trained_and_tested(tmp_path):
+    data = tmp_path / "data"
+    rows = []
+    for index in range(120):
+        label = "fake" if index % 2 else "real"
+        rng = np.random.default_rng(index)
+        coarse = Image.fromarray(rng.integers(0, 255, (6, 6, 3), np.uint8))
+        pixels = np.asarray(coarse.resize((48, 48)), np.int16)
+        if label == "fake":
+            y, x = np.indices((48, 48))
+            pixels = pixels + (((x + y * (index // 2 % 2)) % 2) * 60 - 30)[..., None]
+        path = f"{label}/{index}.png"
+        (data / label).mkdir(parents=True, exist_ok=True)
+        Image.fromarray(pixels.clip(0, 255).astype(np.uint8)).save(data / path)
+        rows.append({"path": path, "generator": f"g{index // 2 % 2}" if index % 2 else None})
+    pl.DataFrame(rows).write_csv(data / "images.csv")
+    audit(data, out=tmp_path / "audit", workers=1)
+    found = module.held_out(
+        data,
+        audit=tmp_path / "audit",
+        by=HeldOutBy.GENERATOR,
+        recipe=load_recipe("demo-lite", ["train.max_epochs=1", "model.weights=none"]),
+        only=["g1"],
+        options=PrepareOptions(size_px=32),
+        out=tmp_path / "out",
+        workers=1,
+    ).found
+    (row,) = found.rows
+    assert row.held_out.n_fake == 30
+    assert 0 < row.random.n_fake < 30
+    assert set(found.matrix) == {"nothing withheld", "g1"}
+    assert set(found.matrix["g1"]) == {"g0", "g1"}

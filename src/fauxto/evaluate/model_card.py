@@ -8,6 +8,7 @@ from fauxto.evaluate.origins import UNSEEN
 from fauxto.evaluate.robustness import find_worst
 from fauxto.metrics.parts import Part
 from fauxto.metrics.summary import Metrics
+from fauxto.metrics.threshold import UNSURE_ERROR_RATE
 
 MODEL_CARD: Final = "MODEL_CARD.md"
 
@@ -58,7 +59,8 @@ def _percent(value: float | None) -> str:
 
 def _describe_model(card: ModelCard) -> str:
     band = (
-        f"Scores from {card.unsure_band[0]:.3f} to {card.unsure_band[1]:.3f} are called unsure."
+        f"Scores from {card.unsure_band[0]:.3f} to {card.unsure_band[1]:.3f} are called unsure "
+        f"(error rate {UNSURE_ERROR_RATE:.0%}, on images like those of validation)."
         if card.unsure_band
         else "Validation had too few images to fit an unsure band."
     )

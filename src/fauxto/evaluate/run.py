@@ -35,6 +35,7 @@ from fauxto.evaluate.robustness import measure_robustness, sample_rows
 from fauxto.evaluate.scoring import score_images
 from fauxto.metrics.parts import Control
 from fauxto.metrics.summary import Disturbance, Metrics, read_metrics
+from fauxto.metrics.threshold import UNSURE_ERROR_RATE
 from fauxto.models.scorer import open_scorer
 
 __all__ = ["EvaluationResult", "evaluate", "evaluate_detector", "evaluate_predictions"]
@@ -145,13 +146,24 @@ def _describe_setting(card: ModelCard, dataset: PreparedDataset, split: Split) -
         band=card.unsure_band,
         threshold_origin=(
             f"Temperature ({card.temperature:.3f}) and threshold (policy '{card.policy}') were "
-            "chosen on validation images only."
+            f"chosen on validation images only. {_describe_band(card)}"
         ),
         provenance=(
             f"{card.architecture}, {card.parameters:,} weights, preprocessing "
             f"{card.preprocess_hash}; data {dataset.digest[:12]}, split '{split}' "
             f"({dataset.split_method})."
         ),
+    )
+
+
+def _describe_band(card: ModelCard) -> str:
+    if card.unsure_band is None:
+        return "Validation had too few images for an unsure band."
+    low, high = card.unsure_band
+    return (
+        f"The unsure band, {low:.3f} to {high:.3f}, was fitted there for an error rate of "
+        f"{UNSURE_ERROR_RATE:.0%}: of images like those of validation, no more reals lie above it "
+        "and no more fakes below."
     )
 
 
