@@ -146,7 +146,6 @@ def _point(chapter: Chapter) -> ModelPoint:
         accuracy=chapter.test.accuracy,
         interval=chapter.test.intervals.get("accuracy"),
         confusion=Confusion(**chapter.test.confusion.model_dump()),
-        parameters=chapter.card.parameters,
     )
 
 
