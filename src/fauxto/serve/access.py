@@ -112,6 +112,17 @@ def _key_of(authorization: str) -> str | None:
     return None
 
 
+def loopback_hosts(host: str) -> tuple[str, ...]:
+    """Return the names of this machine if a server listens on it alone, else nothing.
+
+    Without this check, a page of another site could have its own name resolve to 127.0.0.1 and
+    then read what this server answers.
+    """
+    if host not in ("localhost", "::1") and not host.startswith("127."):
+        return ()
+    return ("localhost", "127.0.0.1", "[::1]", host)
+
+
 def client_name(address: str | None) -> str:
     """Return the address a rate is kept for: IPv6 clients by their /64, which is one household."""
     try:

@@ -6,9 +6,11 @@ from fastapi import APIRouter, Query, Request
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.responses import Response
 
-from fauxto.core.records import ModelCard, Policy
-from fauxto.serve.problems import problem_responses
-from fauxto.serve.schemas import Answer, Health, Result
+from fauxto.core.choices import Policy
+from fauxto.core.records import ModelCard
+from fauxto.serve.examine import Options
+from fauxto.serve.problems import ProblemError, problem_responses
+from fauxto.serve.schemas import Answer, ExplanationForm, Health
 from fauxto.serve.service import Service
 
 router = APIRouter()
@@ -59,24 +61,24 @@ def service_of(request: Request) -> Service:
 async def predict(
     request: Request,
     policy: Annotated[Policy | None, Query(description="Rule whose threshold to use.")] = None,
+    stability: Annotated[  # noqa: FBT002 - FastAPI passes it by name
+        bool, Query(description="Look at the card's mild re-encodings too.")
+    ] = False,
+    explanation: Annotated[
+        ExplanationForm, Query(description="How to send a heat map.")
+    ] = ExplanationForm.NONE,
 ) -> Answer:
     """Say of each picture whether it is real or made by AI.
 
     Of a single picture that cannot be used, the answer is its problem. Of several, each has its
     own result, in the order sent, and the status is 200.
     """
-    found = await service_of(request).look(request, policy)
-    if len(found) == 1 and found[0].problem is not None:
-        raise found[0].problem
-    return Answer(
-        results=tuple(
-            Result(
-                prediction=one.prediction,
-                problem=None if one.problem is None else one.problem.body(),
-            )
-            for one in found
-        )
-    )
+    options = Options(policy, stability, explanation)
+    results = await service_of(request).look(request, options)
+    if len(results) == 1 and results[0].problem is not None:
+        problem = results[0].problem
+        raise ProblemError(problem.code, problem.detail)
+    return Answer(results=tuple(results))
 
 
 @router.get("/v1/model", summary="The model's card", responses=problem_responses("key_needed"))

@@ -11,7 +11,7 @@ from starlette.responses import Response
 
 from fauxto import __version__
 from fauxto.models.scorer import Scorer
-from fauxto.serve import api
+from fauxto.serve import api, pages
 from fauxto.serve.examine import Examiner
 from fauxto.serve.guard import Guard, problem_response
 from fauxto.serve.problems import ProblemError
@@ -50,6 +50,7 @@ def create_app(scorer: Scorer, settings: ServeSettings | None = None) -> FastAPI
     )
     app.state.service = service
     app.include_router(api.router)
+    app.include_router(pages.router)
     app.add_exception_handler(ProblemError, _problem)
     app.add_exception_handler(HTTPException, _http_problem)
     app.add_exception_handler(RequestValidationError, _invalid)

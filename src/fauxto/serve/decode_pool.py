@@ -59,11 +59,6 @@ class DecodePool(Generic[T, R]):
         ]
 
     @property
-    def waiting(self) -> int:
-        """Jobs that no worker has taken yet."""
-        return self._jobs.qsize()
-
-    @property
     def worker_pids(self) -> list[int]:
         """Process numbers of the workers that run."""
         workers = [worker for worker in self._workers if worker is not None]

@@ -1,78 +1,47 @@
 """One upload to its answer: decoded in a worker process, scored with others, judged by the card."""
 
 import asyncio
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
-from jaxtyping import Float32
 
-from fauxto.core.errors import ImageStatus, UnreadableImage
-from fauxto.core.records import Policy, Prediction, Preprocess
-from fauxto.imaging.decode import Limits, decode_rgb
-from fauxto.imaging.preprocess import preprocess_image
-from fauxto.metrics.calibration import fake_score
-from fauxto.metrics.threshold import verdict
+from fauxto.core.choices import Policy, Reencoding
+from fauxto.core.labels import Label
+from fauxto.imaging.decode import Limits
+from fauxto.metrics.score import fake_score
 from fauxto.models.scorer import Scorer
 from fauxto.predict.detector import Detector
 from fauxto.serve.batcher import Batcher
+from fauxto.serve.decode_job import Decoded, Job, Undecoded, decode_job
 from fauxto.serve.decode_pool import DecodePool
+from fauxto.serve.heat import covered_box, describe_heat
 from fauxto.serve.problems import ProblemError, unreadable_problem
+from fauxto.serve.schemas import ExplanationForm, Result, Stability
 from fauxto.serve.settings import ServeSettings
 from fauxto.serve.upload import UploadedFile
 
 
 @dataclass(frozen=True)
-class Job:
-    """What a decoding process is asked to do; shows nothing of the picture in logs."""
+class Options:
+    """What a client wants to know.
 
-    content: bytes = field(repr=False)
+    Attributes:
+        policy: rule whose threshold to use; None is the detector's default.
+        stability: whether to look at mild re-encodings too.
+        explanation: how to send a heat map.
+    """
 
-
-@dataclass(frozen=True)
-class Decoded:
-    """What a decoding process sends back."""
-
-    inputs: Float32[np.ndarray, "3 h w"]
-
-
-@dataclass(frozen=True)
-class Undecoded:
-    """Why a decoding process sends nothing back."""
-
-    status: ImageStatus
-    message: str
-    out_of_memory: bool
-
-    def problem(self) -> ProblemError:
-        """Return it as a problem."""
-        error = UnreadableImage(self.status, self.message)
-        error.__cause__ = MemoryError() if self.out_of_memory else None
-        return unreadable_problem(error)
-
-
-def decode_job(job: Job, *, preprocess: Preprocess, limits: Limits) -> Decoded | Undecoded:
-    """Decode one upload; runs in a decoding process."""
-    try:
-        decoded = decode_rgb(job.content, limits)
-        return Decoded(preprocess_image(decoded.rgb, preprocess))
-    except UnreadableImage as error:
-        return Undecoded(error.status, str(error), isinstance(error.__cause__, MemoryError))
-
-
-@dataclass(frozen=True)
-class Examined:
-    """What is known of one picture."""
-
-    prediction: Prediction
-    problem: ProblemError | None = None
+    policy: Policy | None = None
+    stability: bool = False
+    explanation: ExplanationForm = ExplanationForm.NONE
 
 
 class Examiner:
     """Decoding processes and a network, shared by all requests.
 
     Attributes:
-        detectors: the model under each policy of its card; None is the card's own choice.
+        detectors: the model under each policy of its card; None is the default.
         pool: the decoding processes.
         batcher: the network.
     """
@@ -94,6 +63,9 @@ class Examiner:
             memory_limit_bytes=limits.decode_memory_bytes,
         )
         self.batcher = Batcher(scorer, batch_size=settings.batch_size)
+        # Enough for the network to fill a batch while the next one is decoded; the inputs of more
+        # pictures would only take memory.
+        self._slots = asyncio.Semaphore(2 * settings.batch_size + settings.decode_workers)
 
     async def start(self) -> None:
         """Start the processes and the network."""
@@ -119,38 +91,77 @@ class Examiner:
                 "invalid_option", f"the model has no threshold for {policy}; it has {known}"
             ) from error
 
-    async def examine(self, file: UploadedFile, policy: Policy | None) -> Examined:
+    async def examine(self, file: UploadedFile, options: Options) -> Result:
         """Return what is known of one picture; one that cannot be used has its problem.
 
         Raises:
             ProblemError: the policy is not on the card.
         """
-        detector = self.detector(policy)
-        try:
-            decoded = await asyncio.wrap_future(self.pool.submit(Job(file.content)))
-        except ProblemError as problem:
-            error = f"{problem.code}: {problem.detail}"
-            return Examined(self._predict(detector, file.name, None, error), problem)
-        if isinstance(decoded, Undecoded):
-            error = f"{decoded.status}: {decoded.message}"
-            prediction = self._predict(detector, file.name, None, error)
-            return Examined(prediction, decoded.problem())
-        logits = await self.batcher.logits(decoded.inputs)
-        score = float(fake_score(logits[None], self.scorer.card.temperature)[0])
-        return Examined(self._predict(detector, file.name, score, None))
+        detector = self.detector(options.policy)
+        async with self._slots:
+            try:
+                return await self._examine(detector, file, options)
+            except ProblemError as lost:
+                error = f"{lost.code}: {lost.detail}"
+                prediction = detector.judge(file.name, None, error=error)
+                return Result(prediction=prediction, problem=lost.body())
 
-    def _predict(
-        self, detector: Detector, name: str, score: float | None, error: str | None
-    ) -> Prediction:
-        card = self.scorer.card
-        said = None if score is None else verdict(score, detector.threshold, card.unsure_band)
-        return Prediction(
-            path=name,
-            verdict=said,
-            score=score,
-            threshold=detector.threshold,
-            unsure_band=card.unsure_band,
-            model=card.name,
-            preprocess_hash=card.preprocess_hash,
-            error=error,
+    async def _examine(self, detector: Detector, file: UploadedFile, options: Options) -> Result:
+        reencodings = self.scorer.card.mild_reencodings if options.stability else ()
+        job = Job(file.content, reencodings)
+        decoded = await asyncio.wrap_future(self.pool.submit(job))
+        if isinstance(decoded, Undecoded):
+            problem = unreadable_problem(
+                decoded.status, decoded.message, out_of_memory=decoded.out_of_memory
+            )
+            error = f"{decoded.status}: {decoded.message}"
+            return Result(
+                prediction=detector.judge(file.name, None, error=error), problem=problem.body()
+            )
+        wanted = options.explanation is not ExplanationForm.NONE
+        seen = await asyncio.gather(
+            *(
+                self.batcher.look(inputs, cam=wanted and index == 0)
+                for index, inputs in enumerate(decoded.inputs)
+            )
         )
+        logits = np.stack([one.logits for one in seen])
+        score, *again = fake_score(logits, self.scorer.card.temperature).tolist()
+        stability = describe_stability(detector, score, dict(zip(reencodings, again, strict=True)))
+        explanation = None
+        if wanted:
+            explanation = describe_heat(
+                seen[0].cam,
+                options.explanation,
+                side=Label.FAKE if score >= detector.threshold else Label.REAL,
+                box=covered_box(*decoded.size, self.scorer.card.preprocess),
+            )
+        prediction = detector.judge(
+            file.name,
+            score,
+            flips=None if stability is None else stability.flips,
+            notes=decoded.notes,
+        )
+        return Result(prediction=prediction, stability=stability, explanation=explanation)
+
+
+def describe_stability(
+    detector: Detector, score: float, again: dict[Reencoding, float]
+) -> Stability | None:
+    """Return what mild re-encodings did to a score; None if none was looked at.
+
+    Args:
+        detector: whose threshold is meant.
+        score: of the picture as it was sent.
+        again: score after each re-encoding.
+    """
+    if not again:
+        return None
+    fake = score >= detector.threshold
+    return Stability(
+        scores=again,
+        flips=tuple(
+            change for change, other in again.items() if (other >= detector.threshold) != fake
+        ),
+        largest_change=max(abs(other - score) for other in again.values()),
+    )

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import re
 import time
 from collections.abc import Callable
 from typing import Final
@@ -41,6 +42,7 @@ _HEADERS: Final = {
 }
 OPEN_PATHS: Final = ("/healthz", "/readyz")
 """Answered without a key."""
+_HOST: Final = re.compile(r"(\[[0-9a-f:.]+\]|[^:\[\]]+)(?::\d+)?")
 _DRAIN_S: Final = 2.0
 _DRAIN_BYTES: Final = 8 << 20
 
@@ -125,10 +127,9 @@ def _owing(rate: RateLimit, client: str) -> Callable[[int], None]:
 
 
 def _host(header: str) -> str:
-    """Return the name in a ``Host`` header, without its port."""
-    if header.startswith("["):
-        return header.partition("]")[0] + "]"
-    return header.partition(":")[0].lower()
+    """Return the name in a ``Host`` header, without its port; empty if it is malformed."""
+    found = _HOST.fullmatch(header.lower())
+    return found.group(1) if found else ""
 
 
 class _Exchange:

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from fauxto.core.errors import ImageStatus, UnreadableImage
+from fauxto.core.errors import ImageStatus
 
 MEDIA_TYPE: Final = "application/problem+json"
 RETRY_AFTER_S: Final = 1
@@ -119,12 +119,15 @@ class ProblemError(Exception):
         return headers
 
 
-def unreadable_problem(error: UnreadableImage) -> ProblemError:
-    """Return the problem for a picture that cannot be used; keeps apart memory and pixels."""
-    code = OF_STATUS[error.status]
-    if isinstance(error.__cause__, MemoryError):
-        code = "too_much_memory"
-    return ProblemError(code, str(error))
+def unreadable_problem(status: ImageStatus, message: str, *, out_of_memory: bool) -> ProblemError:
+    """Return the problem for a picture that cannot be used.
+
+    Args:
+        status: what became of it; ``too_large`` stands for memory as well as for pixels.
+        message: what was found.
+        out_of_memory: whether memory was what ran out.
+    """
+    return ProblemError("too_much_memory" if out_of_memory else OF_STATUS[status], message)
 
 
 def problem_responses(*codes: str) -> dict[int | str, dict[str, Any]]:

@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+import socket
+from collections.abc import Callable
 from typing import Any, ClassVar, Final
 
 import h11
@@ -9,9 +11,11 @@ import uvicorn
 from fastapi import FastAPI
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from fauxto.core.errors import RecipeError
 from fauxto.serve.problems import MEDIA_TYPE, ProblemError
 from fauxto.serve.settings import ServeLimits
 
+BACKLOG: Final = 256
 GRACE_S: Final = 30
 """Seconds in which requests that were begun may finish after a stop signal."""
 
@@ -22,6 +26,7 @@ def run_server(
     host: str,
     port: int,
     limits: ServeLimits,
+    announce: Callable[[int], None],
     trusted_proxies: tuple[str, ...] = (),
 ) -> None:
     """Serve until a stop signal; finish what was begun.
@@ -31,12 +36,16 @@ def run_server(
         host: address to listen on.
         port: 0 takes any free port.
         limits: bounds on connections and time.
+        announce: called with the port when connections are accepted.
         trusted_proxies: addresses whose ``X-Forwarded-For`` is believed.
+
+    Raises:
+        RecipeError: the address cannot be listened on.
     """
+    listener = _listen(host, port)
+    announce(listener.getsockname()[1])
     config = uvicorn.Config(
         app,
-        host=host,
-        port=port,
         http=type("Protocol", (BoundedProtocol,), {"limits": limits}),
         ws="none",
         lifespan="on",
@@ -48,7 +57,17 @@ def run_server(
         timeout_keep_alive=round(limits.stall_timeout_s),
         timeout_graceful_shutdown=GRACE_S,
     )
-    uvicorn.Server(config).run()
+    uvicorn.Server(config).run(sockets=[listener])
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    try:
+        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
+        return socket.create_server((host, port), family=family, backlog=BACKLOG)
+    except OSError as error:
+        raise RecipeError(
+            f"cannot listen on {host}, port {port}: {error.strerror}: choose another --port"
+        ) from error
 
 
 class BoundedProtocol(H11Protocol):

@@ -6,9 +6,9 @@ from contextlib import contextmanager
 
 from starlette.requests import Request
 
-from fauxto.core.records import Policy
-from fauxto.serve.examine import Examined, Examiner
+from fauxto.serve.examine import Examiner, Options
 from fauxto.serve.problems import ProblemError
+from fauxto.serve.schemas import Result
 from fauxto.serve.settings import ServeSettings
 from fauxto.serve.telemetry import Telemetry
 from fauxto.serve.upload import HeldBytes, receive_files
@@ -31,9 +31,10 @@ class Service:
         self.ready = False
         self.held = HeldBytes(settings.limits.max_held_bytes)
         self._requests = 0
+        self._pictures = 0
         telemetry.busy.set_function(lambda: self._requests)
         telemetry.held.set_function(lambda: self.held.held)
-        telemetry.waiting.set_function(lambda: examiner.pool.waiting)
+        telemetry.pictures.set_function(lambda: self._pictures)
         telemetry.passes.set_function(lambda: examiner.batcher.passes)
         telemetry.replaced.set_function(lambda: examiner.pool.replaced)
 
@@ -47,18 +48,21 @@ class Service:
         self.ready = False
         await self.examiner.stop()
 
-    async def look(self, request: Request, policy: Policy | None) -> list[Examined]:
+    async def look(self, request: Request, options: Options) -> list[Result]:
         """Return what is known of each picture of a request, in its order.
 
         Raises:
             ProblemError: the server is full, or the request cannot be used.
         """
-        self.examiner.detector(policy)
+        self.examiner.detector(options.policy)
         with self._admission(), self.held.lease() as lease:
             files = await receive_files(request, self.settings.limits, lease)
             if owe := request.scope.get("fauxto.owe"):
                 owe(len(files) - 1)
-            found = await asyncio.gather(*(self.examiner.examine(file, policy) for file in files))
+            with self._room_for(len(files)):
+                found = await asyncio.gather(
+                    *(self.examiner.examine(file, options) for file in files)
+                )
         for one in found:
             self.telemetry.verdicts.labels(one.prediction.verdict or "error").inc()
         return found
@@ -74,3 +78,13 @@ class Service:
             yield
         finally:
             self._requests -= 1
+
+    @contextmanager
+    def _room_for(self, pictures: int) -> Iterator[None]:
+        if self._pictures + pictures > self.settings.limits.max_pictures:
+            raise ProblemError("busy", "too many pictures are waiting: try again soon")
+        self._pictures += pictures
+        try:
+            yield
+        finally:
+            self._pictures -= pictures

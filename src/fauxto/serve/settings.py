@@ -5,6 +5,8 @@ from pathlib import Path
 from typing import Final
 
 MEBIBYTE: Final = 1 << 20
+DECODE_BYTES_PER_PIXEL: Final = 16
+"""What decoding may take: RGBA, RGB over white, and copies for scaling and re-encoding."""
 
 
 @dataclass(frozen=True)
@@ -18,6 +20,7 @@ class ServeLimits:
         max_held_bytes: of all uploads that are in memory at once.
         max_pixels: width times height above which a picture is not decoded.
         max_requests: requests that are being received or answered at once; above it, 503.
+        max_pictures: pictures that wait or are looked at at once; above it, 503.
         max_connections: open connections; above it a new one is answered 503 and closed.
         image_timeout_s: for decoding one picture and all that is made of it.
         upload_timeout_s: for receiving a whole request.
@@ -31,11 +34,12 @@ class ServeLimits:
     max_held_bytes: int = 512 * MEBIBYTE
     max_pixels: int = 64_000_000
     max_requests: int = 96
+    max_pictures: int = 192
     max_connections: int = 512
     image_timeout_s: float = 10.0
     upload_timeout_s: float = 60.0
     stall_timeout_s: float = 10.0
-    decode_memory_bytes: int = 1024 * MEBIBYTE
+    decode_memory_bytes: int = 64_000_000 * DECODE_BYTES_PER_PIXEL
 
 
 @dataclass(frozen=True)

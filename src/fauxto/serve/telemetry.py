@@ -35,8 +35,8 @@ class Telemetry:
         self.held = Gauge(
             "fauxto_upload_bytes", "Bytes of uploads in memory", registry=self.registry
         )
-        self.waiting = Gauge(
-            "fauxto_pictures_waiting", "Pictures that no decoding process has taken yet",
+        self.pictures = Gauge(
+            "fauxto_pictures_in_progress", "Pictures that wait or are looked at",
             registry=self.registry,
         )  # fmt: skip
         self.passes = Gauge(
