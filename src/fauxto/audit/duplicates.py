@@ -13,6 +13,8 @@ MIN_DETAIL: Final = 4.0
 """Standard deviation of a 16 × 16 grey thumbnail, in levels of 255, below which a picture is too
 plain for its perceptual hash to mean anything: only exact copies of it are searched."""
 
+_GREY_ROWS: Final = 8192  # thumbnails turned grey at once; bounds the memory that this takes
+
 
 @dataclass(frozen=True)
 class Duplicates:
@@ -92,9 +94,13 @@ def _near(rows: pl.DataFrame) -> tuple[np.ndarray, int]:
 
 def _grey(thumbnails: pl.Series) -> np.ndarray:
     """Return grey levels of 16 × 16 RGB thumbnails, shape (n, 16, 16), uint8."""
-    rgb = np.frombuffer(b"".join(thumbnails), dtype=np.uint8).reshape(-1, 16, 16, 3)
+    grey = np.empty((len(thumbnails), 16, 16), dtype=np.uint8)
     weights = np.array([0.299, 0.587, 0.114], dtype=np.float32)
-    return np.rint(rgb @ weights).astype(np.uint8)
+    for start in range(0, len(thumbnails), _GREY_ROWS):
+        part = thumbnails[start : start + _GREY_ROWS]
+        rgb = np.frombuffer(b"".join(part), dtype=np.uint8).reshape(-1, 16, 16, 3)
+        grey[start : start + _GREY_ROWS] = np.rint(rgb @ weights)
+    return grey
 
 
 def _plain(

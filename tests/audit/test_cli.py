@@ -1,0 +1,47 @@
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+from typer.testing import CliRunner
+
+from fauxto.cli.app import app
+
+
+@pytest.fixture
+def folders(tmp_path):
+    """Folders whose names say nothing, with one picture in both."""
+    rng = np.random.default_rng(2)
+    for name in ("shots", "renders"):
+        (tmp_path / "data" / name).mkdir(parents=True)
+        for number in range(3):
+            coarse = Image.fromarray(rng.integers(0, 256, (5, 6, 3), dtype=np.uint8))
+            coarse.resize((48, 40)).save(tmp_path / "data" / name / f"{number}.png")
+    return tmp_path
+
+
+def run(*arguments):
+    return CliRunner().invoke(app, ["audit", *map(str, arguments)], catch_exceptions=False)
+
+
+def name_folders(root, real="shots", fake="renders"):
+    return ("--real", root / "data" / real, "--fake", root / "data" / fake)
+
+
+def test_folders_are_named_by_flags(folders):
+    done = run(folders / "data", "--out", folders / "a", "--json", *name_folders(folders))
+    assert done.exit_code == 0
+    assert json.loads(done.stdout)["images"] == 6
+    listed = json.loads((folders / "a" / "statistics.json").read_text("utf-8"))["classes"]
+    assert [(row["label"], row["files"]) for row in listed] == [("real", 3), ("fake", 3)]
+
+
+def test_strict_exits_with_3_on_a_blocking_finding_and_writes_the_report(folders):
+    data = folders / "data"
+    quiet = run(data, "--out", folders / "a", "--strict", "--quiet", *name_folders(folders))
+    assert quiet.exit_code == 0
+    (data / "renders" / "copy.png").write_bytes((data / "shots" / "0.png").read_bytes())
+    loud = run(data, "--out", folders / "b", "--strict", "--quiet", *name_folders(folders))
+    assert loud.exit_code == 3
+    assert "labelled both real and fake" in (folders / "b" / "index.html").read_text("utf-8")
+    assert run(data, "--out", folders / "c", "--quiet", *name_folders(folders)).exit_code == 0
