@@ -6,7 +6,6 @@ import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
-from importlib.util import find_spec
 from typing import Any, Final
 
 from fauxto.core.provenance import Claim, Forgery, ProvenanceKind, Statement, Strength
@@ -51,11 +50,12 @@ def read_credentials(
         trust_anchors: certificates (PEM) of authorities whose signers are trusted; without them
             a signature shows that nothing was changed, and not who signed.
     """
-    if find_spec("c2pa") is None:
+    library = load_library()
+    if library is None:
         words = "there are Content Credentials, not read"
         return _statement(part, words, Claim.OTHER, Forgery.UNKNOWN)
     try:
-        store = _open_store(content, _MEDIA_TYPES[image_format], trust_anchors)
+        store = _open_store(library, content, _MEDIA_TYPES[image_format], trust_anchors)
     except ValueError as error:
         return _statement(
             part, f"Content Credentials that cannot be read ({error})", Claim.OTHER, Forgery.BROKEN
@@ -63,14 +63,29 @@ def read_credentials(
     return _describe(store, part)
 
 
-def _open_store(content: bytes, media_type: str, trust_anchors: str | None) -> dict[str, Any]:
+def load_library() -> Any:  # noqa: ANN401 - a module without types
+    """Return the c2pa library, or None where it is not installed or does not work.
+
+    It is large, and so loaded for the first file that has credentials.
+    """
+    try:
+        return import_module("c2pa")
+    except (ImportError, OSError, RuntimeError):
+        logger.debug("the c2pa library cannot be loaded", exc_info=True)
+        return None
+
+
+def _open_store(
+    c2pa: Any,  # noqa: ANN401 - a module without types
+    content: bytes,
+    media_type: str,
+    trust_anchors: str | None,
+) -> dict[str, Any]:
     """Return the library's report on a file.
 
     Raises:
         ValueError: the library cannot read the store; in a few words.
     """
-    # Loaded only for a file that has credentials: it is a large library.
-    c2pa = import_module("c2pa")
     verify = {"remote_manifest_fetch": False, "ocsp_fetch": False, "verify_trust": False}
     settings: dict[str, Any] = {"verify": verify}
     if trust_anchors is not None:
