@@ -3,10 +3,11 @@ import polars as pl
 import pytest
 from PIL import Image
 
-from fauxto.core.records import Preprocess
+from fauxto.core.records import DataSummary, Preprocess
 from fauxto.data.prepared import PreparedDataset
 from fauxto.data.table import IMAGE_SCHEMA, write_table
 from fauxto.evaluate.controls import ALIKE, ALL_IMAGES, find_alike, measure_controls
+from fauxto.evaluate.origins import UNSEEN
 
 TRAIN, TEST = 60, 60
 
@@ -69,6 +70,18 @@ def test_files_that_are_alike_tell_nothing(make_dataset):
     assert found["file facts"].roc_auc == 0.5
     assert found["model"].roc_auc == 1.0
     assert (found["model"].n_real, found["model"].n_fake) == (30, 30)
+
+
+def test_new_images_are_told_apart(make_dataset):
+    dataset = make_dataset(wide_fakes=True)
+    odd = pl.col("path").str.extract(r"(\d+)\.png").cast(pl.Int64) % 3 == 0
+    scored = score(dataset).with_columns(
+        source=pl.when(odd).then(pl.lit("new")).otherwise(pl.lit("old")),
+        generator=pl.lit(None, pl.String),
+    )
+    trained = DataSummary(digest="0", counts={}, sources={"old": 9})
+    controls = measure_controls(dataset, scored, 0.5, workers=1, trained_on=trained)
+    assert {part.n for part in by_scorer(controls, UNSEEN).values()} == {TEST // 3}
 
 
 def test_without_facts_of_the_originals_the_pictures_remain(make_dataset):

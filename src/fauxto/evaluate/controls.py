@@ -19,8 +19,10 @@ from threadpoolctl import threadpool_limits
 
 from fauxto.core.errors import UnreadableImage
 from fauxto.core.labels import LABELS, Split
+from fauxto.core.records import DataSummary
 from fauxto.data.prepared import PreparedDataset
 from fauxto.data.shortcut_facts import container_facts, geometry_facts, thumbnail_facts
+from fauxto.evaluate.origins import UNSEEN, complete_classes, was_seen
 from fauxto.evaluate.predictions import label_numbers
 from fauxto.imaging.decode import Limits, decode_rgb, read_bytes
 from fauxto.loading.batches import map_ahead
@@ -50,9 +52,14 @@ class _Scored:
 
 
 def measure_controls(
-    dataset: PreparedDataset, scored: pl.DataFrame, threshold: float, *, workers: int
+    dataset: PreparedDataset,
+    scored: pl.DataFrame,
+    threshold: float,
+    *,
+    workers: int,
+    trained_on: DataSummary | None = None,
 ) -> tuple[Control, ...]:
-    """Return the network's metrics and the baselines', on all images and on alike ones.
+    """Return the network's metrics and the baselines', on all images, new ones and alike ones.
 
     Args:
         dataset: the prepared data; without facts of its originals there is neither the baseline
@@ -60,6 +67,7 @@ def measure_controls(
         scored: predictions without error of images of the data.
         threshold: of the network; the baselines have 0.5, both classes equally frequent.
         workers: threads that decode.
+        trained_on: what the network learnt from, to tell which images are new.
 
     Returns:
         Nothing where there are too few training images to fit a baseline.
@@ -74,7 +82,12 @@ def measure_controls(
     rows = pl.concat([fitted.select(columns), judged.select(columns)]).filter(readable)
     originals = dataset.originals()
     facts = {THUMBNAIL: thumbnail_facts(thumbnails).values}
+    labels, groups = label_numbers(judged), judged["group"].to_list()
     chosen = {ALL_IMAGES: np.arange(judged.height)}
+    seen = was_seen(judged, trained_on) if trained_on else []
+    new = np.array([answer is False for answer in seen], dtype=bool)
+    if new.any() and not new.all():
+        chosen[UNSEEN] = np.flatnonzero(complete_classes(new, labels))
     if originals is not None:
         files = _find_files(rows, originals)
         facts = {
@@ -86,7 +99,6 @@ def measure_controls(
             chosen[ALIKE] = alike
     scorers = [_Scored(MODEL, judged["score"].to_numpy(), threshold)]
     scorers += [_guess(name, values, rows, judged.height) for name, values in facts.items()]
-    labels, groups = label_numbers(judged), judged["group"].to_list()
     return tuple(
         Control(
             scorer=scorer.name,

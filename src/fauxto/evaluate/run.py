@@ -124,7 +124,9 @@ def evaluate(  # noqa: PLR0913 - the options of the command
         )
     controls: tuple[Control, ...] = ()
     if split is not Split.TRAIN:
-        controls = measure_controls(dataset, scored, card.threshold, workers=workers)
+        controls = measure_controls(
+            dataset, scored, card.threshold, workers=workers, trained_on=card.data
+        )
     subject = Subject(
         card.name, str(split), dataset.split_method, card.threshold, str(card.policy), card.data
     )
