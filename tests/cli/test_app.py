@@ -68,14 +68,10 @@ def test_debug_shows_where_an_error_arose(tmp_path):
     assert "Traceback" in result.stderr
 
 
-def test_a_dry_run_prints_the_resolved_recipe_and_writes_nothing(tmp_path):
-    result = fauxto(
-        "train", tmp_path, "--out", tmp_path / "run", "--recipe", "report/resnet18",
-        "--set", "train.lr=0.5", "--weights", "none", "--dry-run",
-    )  # fmt: skip
-    assert result.returncode == 0
-    assert "lr = 0.5" in result.stdout
-    assert 'weights = "none"' in result.stdout
+def test_a_dry_run_on_data_that_are_not_prepared_says_so_and_writes_nothing(tmp_path):
+    result = fauxto("train", tmp_path, "--out", tmp_path / "run", "--dry-run")
+    assert result.returncode == 1
+    assert "fauxto prepare" in result.stderr
     assert not (tmp_path / "run").exists()
 
 

@@ -6,7 +6,13 @@ from fauxto.core.errors import DataError
 from fauxto.core.recipe import AugmentRecipe
 from fauxto.core.records import Preprocess
 from fauxto.imaging.preprocess import to_input
-from fauxto.loading.epochs import LabelledImages, batch_sizes, iterate_plain, iterate_training
+from fauxto.loading.epochs import (
+    LabelledImages,
+    Shard,
+    batch_sizes,
+    iterate_plain,
+    iterate_training,
+)
 
 PREPROCESS = Preprocess(size_px=16)
 FLIP = AugmentRecipe(horizontal_flip=0.5)
@@ -76,6 +82,50 @@ def test_plain_images_are_never_changed_and_keep_their_order(images):
     for path, found in zip(images.paths, inputs, strict=True):
         with Image.open(path) as image:
             np.testing.assert_array_equal(found, to_input(image, PREPROCESS))
+
+
+def shares(images, world, **options):
+    return [
+        list(
+            iterate_training(
+                images, PREPROCESS, FLIP, batch_size=4, seed=1, epoch=1, workers=2,
+                shard=Shard(rank, world), **options,
+            )
+        )
+        for rank in range(world)
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("world", [2, 3, 8])
+def test_processes_share_the_very_batches_of_one_process(images, world):
+    parts = shares(images, world)
+    for number, whole in enumerate(epoch(images)):
+        found = [part[number] for part in parts]
+        counted = [batch for batch in found if batch.counts]
+        assert sorted(path for batch in counted for path in batch.paths) == sorted(whole.paths)
+        for batch in found:
+            assert len(batch.paths) > 0
+            np.testing.assert_array_equal(batch.batch_labels, whole.labels)
+            for path, one in zip(batch.paths, batch.inputs, strict=True):
+                np.testing.assert_array_equal(one, whole.inputs[whole.paths.index(path)])
+
+
+@pytest.mark.parametrize("world", [2, 8, 12])
+def test_processes_validate_every_image_once(images, world):
+    paths = [
+        path
+        for rank in range(world)
+        for batch in iterate_plain(
+            images, PREPROCESS, batch_size=4, workers=1, shard=Shard(rank, world)
+        )
+        for path in batch.paths
+    ]
+    assert sorted(paths) == sorted(images.paths)
+
+
+def test_channels_lie_last_in_memory(images):
+    for batch in epoch(images):
+        assert batch.inputs.transpose(0, 2, 3, 1).flags.c_contiguous
 
 
 def test_a_vanished_picture_is_named(images):

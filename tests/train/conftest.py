@@ -34,7 +34,15 @@ def draw(label, seed, size_px):
     return Image.fromarray(pixels).resize((size_px, size_px), Image.Resampling.BICUBIC)
 
 
-def write_dataset(folder, *, size_px=32, counts=(9, 3, 2)):
+def write_dataset(
+    folder,
+    *,
+    size_px=32,
+    counts=(9, 3, 2),
+    generators=("noise",),
+    fit="squash",
+    split="given",
+):
     """Write what ``fauxto prepare`` writes: ``counts`` pictures a class in train, val and test."""
     claim = claim_folder(folder, "prepare", {"size": size_px})
     rows = []
@@ -49,7 +57,10 @@ def write_dataset(folder, *, size_px=32, counts=(9, 3, 2)):
                 rows.append(
                     {
                         "path": path, "label": label, "split": split, "status": "ok",
-                        "sha256": digest, "generator": "noise" if label == "fake" else None,
+                        "sha256": digest,
+                        "generator": generators[number % len(generators)]
+                        if label == "fake"
+                        else None,
                         "group": path,
                     }
                 )  # fmt: skip
@@ -58,8 +69,8 @@ def write_dataset(folder, *, size_px=32, counts=(9, 3, 2)):
     frame = frame.with_columns(pl.lit(None).alias(name) for name in missing)
     frame = frame.select(*IMAGE_SCHEMA, pl.col("path").alias("original")).cast(IMAGE_SCHEMA)
     write_table(folder / IMAGES, frame.sort("path"))
-    preprocess = Preprocess(size_px=size_px).model_dump(mode="json")
-    write_json(folder / PREPARE, {"preprocess": preprocess, "split_method": "given"})
+    preprocess = Preprocess(size_px=size_px, fit=fit).model_dump(mode="json")
+    write_json(folder / PREPARE, {"preprocess": preprocess, "split_method": str(split)})
     finish_folder(claim)
     open_dataset(folder)
     return folder

@@ -51,7 +51,7 @@ def test_optimizer_is_the_recipe_s(name, kind):
 
 def test_frozen_network_learns_in_its_head_only():
     module = network()
-    set_training(module, "2", frozen=True)
+    set_training(module, ("2",), frozen=True)
     before = {name: value.clone() for name, value in module.state_dict().items()}
     optimizer = make_optimizer(module, TrainRecipe(lr=0.1, weight_decay=0.1), DEPTHS)
     module(torch.randn(8, 3)).square().sum().backward()
@@ -64,8 +64,8 @@ def test_frozen_network_learns_in_its_head_only():
 
 def test_thawed_network_learns_everywhere():
     module = network()
-    set_training(module, "2", frozen=True)
-    set_training(module, "2", frozen=False)
+    set_training(module, ("2",), frozen=True)
+    set_training(module, ("2",), frozen=False)
     assert module.training
     assert module[1].training
     assert all(parameter.requires_grad for parameter in module.parameters())

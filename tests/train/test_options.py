@@ -12,8 +12,10 @@ from fauxto.models.build import build_network
 from fauxto.models.checkpoint import load_run
 from fauxto.models.specs import MODELS
 from fauxto.models.weights import load_weights
-from fauxto.train.fit import FitData, _label_weights, fit
-from fauxto.train.run import _list_images, train
+from fauxto.train.fit import fit, label_weights
+from fauxto.train.plan import _list_images
+from fauxto.train.run import train
+from fauxto.train.validation import FitData
 
 PLAIN = ("model.weights=none", "train.batch_size=6", "train.lr=1e-3", "train.max_epochs=2",
          "augment.horizontal_flip=0")  # fmt: skip
@@ -83,7 +85,7 @@ def test_accumulated_batches_give_the_step_of_one_large_batch(dataset, tmp_path)
 
 def test_label_weights_make_both_classes_count_the_same():
     labels = np.array([0, 0, 0, 1])
-    weights = _label_weights(LabelledImages((), labels)).numpy()[labels]
+    weights = label_weights(LabelledImages((), labels))[labels]
     assert weights[labels == 0].sum() == pytest.approx(weights[labels == 1].sum())
     assert weights.mean() == pytest.approx(1)
 

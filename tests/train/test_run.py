@@ -1,3 +1,4 @@
+import errno
 import os
 import shutil
 import signal
@@ -126,7 +127,7 @@ def test_finished_run_is_reused_and_other_arguments_are_refused(run, dataset):
 
 
 KILLED = """
-import os, signal, sys
+import os, signal, sys, time
 from pathlib import Path
 import torch
 torch.set_num_threads(1)
@@ -135,34 +136,43 @@ from fauxto.train.run import train
 
 def kill(stage, done, total, note=""):
     if stage.startswith(f"epoch {sys.argv[3]}/") and done >= 8:
-        os.kill(os.getpid(), signal.SIGKILL)
+        os.kill(os.getpid(), int(sys.argv[4]))
+        time.sleep(60)
 
-train(Path(sys.argv[1]), recipe=load_recipe("lite", sys.argv[4:]), out=Path(sys.argv[2]),
+train(Path(sys.argv[1]), recipe=load_recipe("lite", sys.argv[5:]), out=Path(sys.argv[2]),
       progress=kill)
 """
 
 
-def kill_in_epoch(epoch, dataset, out, overrides):
+def kill_in_epoch(epoch, dataset, out, overrides, with_signal):
     done = subprocess.run(
-        [sys.executable, "-c", KILLED, str(dataset), str(out), str(epoch), *overrides],
+        [sys.executable, "-c", KILLED, dataset, out, str(epoch), str(int(with_signal)), *overrides],
         env={**os.environ, "OMP_NUM_THREADS": "1"},
         capture_output=True,
         check=False,
     )
-    assert done.returncode == -signal.SIGKILL, done.stderr.decode()
+    assert done.returncode == -with_signal, done.stderr.decode()
 
 
-def test_run_killed_in_an_epoch_goes_on_to_the_same_bits(dataset, tmp_path):
-    options = ("train.ema_decay=0.9", "train.schedule=cosine", "train.warmup_epochs=0.5",
-               "augment.reencode=0.5")  # fmt: skip
-    whole = train(dataset, recipe=tiny(*options), out=tmp_path / "whole")
+EVERYTHING = ("train.ema_decay=0.9", "train.schedule=cosine", "train.warmup_epochs=0.5",
+              "augment.reencode=0.5")  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def whole(dataset, tmp_path_factory):
+    return train(dataset, recipe=tiny(*EVERYTHING), out=tmp_path_factory.mktemp("whole") / "run")
+
+
+@pytest.mark.parametrize("with_signal", [signal.SIGKILL, signal.SIGTERM])
+def test_run_killed_in_an_epoch_goes_on_to_the_same_bits(whole, dataset, tmp_path, with_signal):
     out = tmp_path / "killed"
-    kill_in_epoch(3, dataset, out, (*TINY, *options))
+    kill_in_epoch(3, dataset, out, (*TINY, *EVERYTHING), with_signal)
     assert len(list((out / "checkpoints").glob("epoch-*.pt"))) == 2
     stages = []
     resumed = train(
-        dataset, recipe=tiny(*options), out=out, progress=lambda stage, *_: stages.append(stage)
-    )
+        dataset, recipe=tiny(*EVERYTHING), out=out, resume=True,
+        progress=lambda stage, *_: stages.append(stage),
+    )  # fmt: skip
     assert set(stages) == {"epoch 3/3"}
     assert result_of(resumed.out) == result_of(whole.out)
     assert resumed.card.threshold == whole.card.threshold
@@ -210,9 +220,31 @@ def test_run_interrupted_after_its_last_epoch_only_finishes(run, dataset, tmp_pa
     assert result_of(out) == result_of(run)
 
 
+def test_full_disk_is_one_clear_error_and_the_run_goes_on_when_there_is_room(
+    run, dataset, tmp_path, monkeypatch
+):
+    out = tmp_path / "lite"
+    save, written = torch.save, []
+
+    def fill_disk(content, path):
+        written.append(path)
+        if len(written) == 2:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        save(content, path)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(torch, "save", fill_disk)
+        with pytest.raises(ArtifactError, match=r"cannot write .*: No space left on device"):
+            train(dataset, recipe=tiny(), out=out)
+    stages = []
+    train(dataset, recipe=tiny(), out=out, progress=lambda stage, *_: stages.append(stage))
+    assert set(stages) == {"epoch 2/3", "epoch 3/3"}
+    assert result_of(out) == result_of(run)
+
+
 def test_training_stops_after_patience_epochs_without_a_lower_loss(dataset, tmp_path, monkeypatch):
     losses = iter([0.9, 0.5, 0.6, 0.5, 0.7, 0.1])
-    monkeypatch.setattr("fauxto.train.fit._validate", lambda *_: (next(losses), 0.5))
+    monkeypatch.setattr("fauxto.train.fit.validate", lambda *_: (next(losses), 0.5))
     recipe = tiny("train.max_epochs=50", "train.patience=3")
     card = train(dataset, recipe=recipe, out=tmp_path / "run").card
     assert (card.epochs, card.best_epoch, card.best_val_loss) == (5, 2, 0.5)

@@ -32,3 +32,7 @@ def models(
         ],
         numeric=(1, 2),
     )
+    console.note(
+        "next: fauxto train DATASET --set model.name=NAME --out RUN; NAME may also be any other "
+        "classification network of timm"
+    )

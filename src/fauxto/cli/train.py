@@ -1,13 +1,19 @@
 """``fauxto train``."""
 
 import json
+import shlex
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from fauxto.cli import console
 from fauxto.cli.options import DEFAULT_WORKERS, Debug, Device, Json, Out, Overwrite, Quiet, Workers
+from fauxto.core.choices import LoggerName
+
+if TYPE_CHECKING:
+    from fauxto.core.records import Continued, ModelCard
+    from fauxto.train.seeds import SeedsResult
 
 
 def train(
@@ -20,11 +26,23 @@ def train(
         list[str] | None, typer.Option("--set", help="Override, for example train.lr=1e-4.")
     ] = None,
     weights: Annotated[
-        str | None, typer.Option("--weights", help="default (pretrained), none, or a file.")
+        str | None,
+        typer.Option("--weights", help="default (pretrained), none, a file, or a run to continue."),
     ] = None,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Print the resolved recipe and stop.")
+    seeds: Annotated[
+        str | None,
+        typer.Option("--seeds", help="Several, such as 1,2,3: one run each, mean and deviation."),
+    ] = None,
+    resume: Annotated[
+        bool,
+        typer.Option("--resume", help="Only go on with an interrupted run; an error without one."),
     ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Print what would happen and the recipe; then stop.")
+    ] = False,
+    logger: Annotated[
+        LoggerName, typer.Option("--logger", help="Also log each epoch there.")
+    ] = LoggerName.NONE,
     device: Device = "auto",
     workers: Workers = DEFAULT_WORKERS,
     overwrite: Overwrite = False,
@@ -40,22 +58,50 @@ def train(
         overrides.append(f"model.weights={json.dumps(weights)}")
     resolved = load_recipe(recipe, overrides)
     if dry_run:
+        from fauxto.train.plan import describe_plan, make_plan
+
+        for line in describe_plan(make_plan(dataset, resolved), device):
+            typer.echo(f"# {line}")
         typer.echo(recipe_to_toml(resolved), nl=False)
         return
+    from fauxto.train.run import TrainResult
     from fauxto.train.run import train as run_train
+    from fauxto.train.seeds import SeedsResult, train_seeds
+
+    result: TrainResult | SeedsResult
 
     with console.progress_bars(quiet=quiet) as progress:
-        result = run_train(
-            dataset,
-            recipe=resolved,
-            out=out,
-            device=device,
-            workers=workers,
-            overwrite=overwrite,
-            progress=progress,
-        )
+        options: dict[str, Any] = {
+            "recipe": resolved,
+            "out": out,
+            "device": device,
+            "workers": workers,
+            "overwrite": overwrite,
+            "resume": resume,
+            "logger": logger,
+            "progress": progress,
+        }
+        if seeds is not None:
+            result = train_seeds(dataset, seeds=_numbers(seeds), **options)
+        else:
+            result = run_train(dataset, **options)
+    if result.rank > 0:  # one of several processes: the first speaks for all
+        return
     console.refuse_reused(out, reused=result.reused)
-    card = result.card
+    if isinstance(result, SeedsResult):
+        _show_seeds(result, dataset, as_json=as_json, quiet=quiet)
+    else:
+        _show_run(out, result.card, dataset, as_json=as_json, quiet=quiet)
+
+
+def _numbers(seeds: str) -> list[int]:
+    try:
+        return [int(seed) for seed in seeds.split(",")]
+    except ValueError as error:
+        raise typer.BadParameter(f"--seeds {seeds}: write them as 1,2,3") from error
+
+
+def _show_run(out: Path, card: "ModelCard", dataset: Path, *, as_json: bool, quiet: bool) -> None:
     if as_json:
         console.print_json({"out": str(out), "card": card.model_dump(mode="json")})
         return
@@ -70,6 +116,61 @@ def train(
             ("wall time", f"{card.wall_time_s:.0f} s"),
         ],
     )
+    if card.continued is not None:
+        _show_continued(card.continued)
+    run, data = shlex.quote(str(out)), shlex.quote(str(dataset))
     console.note(
-        f"curves: {out / 'curves.svg'}\nnext:   fauxto evaluate {out} --data {dataset}", quiet=quiet
+        f"weights:  {out / 'weights.safetensors'}\n"
+        f"card:     {out / 'card.json'}\n"
+        f"history:  {out / 'history.csv'}, curves in {out / 'curves.svg'}\n"
+        f"recipe:   {out / 'recipe.toml'}\n"
+        f"next:     fauxto evaluate {run} --data {data}\n"
+        f"          fauxto explain {run} --data {data}\n"
+        f"          fauxto export {run} --out MODEL.onnx",
+        quiet=quiet,
+    )
+
+
+def _show_continued(continued: "Continued") -> None:
+    console.print_table(
+        f"validation images called right, before ({continued.run}) and after",
+        ("images", "n", "before", "after", "change", ""),
+        [
+            (
+                row.value if row.by == "generator" else f"all {row.value}",
+                str(row.n),
+                f"{row.before:.1%}",
+                f"{row.after:.1%}",
+                f"{100 * (row.after - row.before):+.1f}",
+                "" if row.known else "new",
+            )
+            for row in continued.rows
+        ],
+        numeric=(1, 2, 3, 4),
+    )
+    if continued.not_measured:
+        missing = ", ".join(continued.not_measured)
+        console.note(f"not measured, since these data have none of them: {missing}")
+
+
+def _show_seeds(result: "SeedsResult", dataset: Path, *, as_json: bool, quiet: bool) -> None:
+    spread = result.spread
+    if as_json:
+        console.print_json({"out": str(result.out), **spread.model_dump(mode="json")})
+        return
+    console.print_table(
+        f"{len(spread.seeds)} seeds in {result.out}",
+        ("validation", "mean", "deviation"),
+        [
+            (name.removeprefix("val_"), f"{spread.mean[name]:.4f}", f"{spread.deviation[name]:.4f}")
+            for name in spread.mean
+        ],
+        numeric=(1, 2),
+    )
+    first, data = shlex.quote(str(result.runs[0].out)), shlex.quote(str(dataset))
+    console.note(
+        f"runs:     {', '.join(str(run.out) for run in result.runs)}\n"
+        f"summary:  {result.out / 'seeds.json'}\n"
+        f"next:     fauxto evaluate {first} --data {data}   (and so on for each)",
+        quiet=quiet,
     )

@@ -68,6 +68,8 @@ class ModelRecipe(Record):
     """Mean of each channel in [0, 1] by which inputs are normalised; default the network's."""
     std: Channels | None = None
     """Standard deviation of each channel by which inputs are normalised; default the network's."""
+    cam_layer: str | None = None
+    """Dotted path of the layer whose maps explanations use; default the network's last maps."""
 
 
 class TrainRecipe(Record):
@@ -98,6 +100,8 @@ class TrainRecipe(Record):
     """Decay of the moving average of the weights that is validated and kept; 0 keeps the
     weights themselves."""
     precision: Precision = Precision.FP32
+    compile: bool = False
+    """Have torch compile the network: minutes at the start, faster steps on a GPU; other bits."""
     max_epochs: Annotated[int, Field(ge=1)] = 50
     patience: Annotated[int, Field(ge=1)] = 3
     """Epochs without a lower validation loss after which training stops."""
@@ -147,6 +151,15 @@ class AugmentRecipe(Record):
         return self
 
 
+class DataRecipe(Record):
+    """What the data set must be like; training on another one is refused."""
+
+    fit: Fit | None = None
+    """How its pictures became squares; default any way."""
+    split: SplitMethod | None = None
+    """How its splits were made; default any way."""
+
+
 class Recipe(Record):
     """Everything that decides a training run, beside the data."""
 
@@ -154,6 +167,7 @@ class Recipe(Record):
     model: ModelRecipe
     train: TrainRecipe = TrainRecipe()
     augment: AugmentRecipe = AugmentRecipe()
+    data: DataRecipe = DataRecipe()
 
 
 class PrepareOptions(Record):

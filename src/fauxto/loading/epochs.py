@@ -4,10 +4,12 @@ Nothing is carried from one epoch to the next: shuffling and augmentation follow
 and row alone, so that a run resumed after any epoch goes on exactly as if it had not stopped.
 """
 
+from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 from jaxtyping import Float32, Int64
@@ -16,7 +18,8 @@ from fauxto.core.errors import DataError, UnreadableImage
 from fauxto.core.recipe import AugmentRecipe
 from fauxto.core.records import Preprocess
 from fauxto.imaging.decode import decode_rgb, read_bytes
-from fauxto.imaging.preprocess import fit_image, to_input
+from fauxto.imaging.normalise import write_normalised
+from fauxto.imaging.preprocess import fit_image
 from fauxto.loading.augment import augment_image
 from fauxto.loading.batches import map_ahead
 
@@ -35,18 +38,40 @@ class LabelledImages:
 
 
 @dataclass(frozen=True)
-class LabelledBatch:
-    """What one step of the optimiser sees.
+class Shard:
+    """The part of every batch that one of several processes takes.
 
     Attributes:
-        inputs: the network's input.
+        rank: number of this process, from 0.
+        world: processes that train together.
+    """
+
+    rank: int = 0
+    world: int = 1
+
+
+WHOLE: Final = Shard()
+"""All of every batch: one process alone."""
+
+
+@dataclass(frozen=True)
+class LabelledBatch:
+    """What one pass through the network sees, or this process's share of it.
+
+    Attributes:
+        inputs: the network's input; channels lie last in memory.
         labels: 0 real, 1 fake.
         paths: the files, for messages.
+        batch_labels: labels of the whole batch, over all processes.
+        counts: False where the batch has fewer images than there are processes and this one got
+            another's image, so as to have something to compute: it must not count.
     """
 
     inputs: Float32[np.ndarray, "n 3 h w"]
     labels: Int64[np.ndarray, " n"]
     paths: tuple[Path, ...]
+    batch_labels: Int64[np.ndarray, " whole"]
+    counts: bool = True
 
 
 def batch_sizes(images: int, batch_size: int) -> list[int]:
@@ -76,6 +101,7 @@ def iterate_training(
     seed: int,
     epoch: int,
     workers: int,
+    shard: Shard = WHOLE,
 ) -> Iterator[LabelledBatch]:
     """Yield every image once, in an order and with changes that seed and epoch decide.
 
@@ -83,29 +109,63 @@ def iterate_training(
         images: the training rows.
         preprocess: of the network.
         augment: changes made to the pictures.
-        batch_size: images a batch, up to the ends that ``batch_sizes`` gives.
+        batch_size: images a batch over all processes, up to the ends that ``batch_sizes`` gives.
         seed: of the run.
         epoch: number of the pass, from 1.
         workers: threads that decode.
+        shard: which part of each batch to yield.
 
     Raises:
         DataError: a file of the prepared data set cannot be read any more.
     """
     order = np.random.default_rng((seed, epoch)).permutation(len(images.paths))
     load = partial(_load, images, preprocess, augment, (seed, epoch))
-    yield from _batches(images, order.tolist(), load, batch_size, workers)
+    sizes = batch_sizes(len(order), batch_size)
+    batches = _split_batches(order, sizes, shard, at_least_one=True)
+    yield from _read_batches(images, preprocess, batches, load, workers)
 
 
 def iterate_plain(
-    images: LabelledImages, preprocess: Preprocess, *, batch_size: int, workers: int
+    images: LabelledImages,
+    preprocess: Preprocess,
+    *,
+    batch_size: int,
+    workers: int,
+    shard: Shard = WHOLE,
 ) -> Iterator[LabelledBatch]:
-    """Yield every image once, unchanged, in its order.
+    """Yield every image once, unchanged, in its order; over all shards too, with none twice.
 
     Raises:
         DataError: a file of the prepared data set cannot be read any more.
     """
     load = partial(_load, images, preprocess, None, ())
-    yield from _batches(images, range(len(images.paths)), load, batch_size, workers)
+    order = np.arange(len(images.paths))
+    sizes = batch_sizes(len(order), batch_size)
+    batches = _split_batches(order, sizes, shard, at_least_one=False)
+    yield from _read_batches(images, preprocess, batches, load, workers)
+
+
+@dataclass(frozen=True)
+class _Rows:
+    """Rows of one batch: all of it, and what this process takes."""
+
+    whole: Int64[np.ndarray, " whole"]
+    own: Int64[np.ndarray, " n"]
+    counts: bool
+
+
+def _split_batches(
+    order: Int64[np.ndarray, " n"], sizes: Sequence[int], shard: Shard, *, at_least_one: bool
+) -> list[_Rows]:
+    batches = []
+    for whole in np.split(order, np.cumsum(sizes)[:-1]):
+        own = whole[shard.rank :: shard.world]
+        counts = len(own) > 0
+        if not counts and at_least_one:
+            own = whole[:1]
+        if len(own):
+            batches.append(_Rows(whole, own, counts))
+    return batches
 
 
 def _load(
@@ -113,8 +173,10 @@ def _load(
     preprocess: Preprocess,
     augment: AugmentRecipe | None,
     seeds: tuple[int, ...],
-    index: int,
-) -> Float32[np.ndarray, "3 h w"]:
+    place: tuple[int, Float32[np.ndarray, "h w 3"]],
+) -> None:
+    """Write one image into its place in a batch."""
+    index, out = place
     path = images.paths[index]
     try:
         fitted = fit_image(decode_rgb(read_bytes(path)).rgb, preprocess)
@@ -124,23 +186,34 @@ def _load(
         ) from error
     if augment is not None:
         fitted = augment_image(fitted, augment, np.random.default_rng((*seeds, index)))
-    return to_input(fitted, preprocess)
+    write_normalised(fitted, preprocess, out)
 
 
-def _batches(
+def _read_batches(
     images: LabelledImages,
-    order: Sequence[int],
-    load: "partial[Float32[np.ndarray, '3 h w']]",
-    batch_size: int,
+    preprocess: Preprocess,
+    batches: Sequence[_Rows],
+    load: "partial[None]",
     workers: int,
 ) -> Iterator[LabelledBatch]:
-    inputs = map_ahead(load, order, workers=workers, ahead=2 * batch_size + workers)
-    start = 0
-    for size in batch_sizes(len(order), batch_size):
-        rows = list(order[start : start + size])
-        start += size
+    """Yield the batches; each is filled in place by threads, a batch ahead of the network."""
+    filling: deque[Float32[np.ndarray, "n h w 3"]] = deque()
+    side = preprocess.size_px
+
+    def places() -> Iterator[tuple[int, Float32[np.ndarray, "h w 3"]]]:
+        for rows in batches:
+            filling.append(np.empty((len(rows.own), side, side, 3), np.float32))
+            yield from zip(rows.own.tolist(), filling[-1], strict=True)
+
+    largest = max((len(rows.own) for rows in batches), default=0)
+    loaded = map_ahead(load, places(), workers=workers, ahead=2 * largest + workers)
+    for rows in batches:
+        for _ in range(len(rows.own)):
+            next(loaded)
         yield LabelledBatch(
-            np.stack([next(inputs) for _ in rows]),
-            images.labels[rows],
-            tuple(images.paths[row] for row in rows),
+            filling.popleft().transpose(0, 3, 1, 2),
+            images.labels[rows.own],
+            tuple(images.paths[row] for row in rows.own),
+            images.labels[rows.whole],
+            rows.counts,
         )

@@ -1,5 +1,6 @@
 """A recipe's network, with its last layer replaced by a ``Linear`` with two outputs."""
 
+from dataclasses import replace
 from functools import reduce
 from typing import Any, Final
 
@@ -7,78 +8,39 @@ import timm
 import torch
 import torchvision
 from torch import nn
-from torch.utils.flop_counter import FlopCounterMode
 
 from fauxto.core.errors import RecipeError
-from fauxto.models.specs import MODELS, Kind, Library, ModelSpec
+from fauxto.models.inspection import count_gflops as count_gflops
+from fauxto.models.inspection import count_parameters as count_parameters
+from fauxto.models.inspection import inspect_network
+from fauxto.models.specs import MODELS, Library, ModelSpec
 
 _RESNET_LAYERS: Final = {"stem": r"conv1|bn1", "blocks": r"layer(\d+)\.(\d+)"}
 
 
-def find_spec(name: str) -> ModelSpec:
+def find_spec(name: str, cam_layer: str | None = None) -> ModelSpec:
     """Return the facts of a network: a row of ``MODELS``, or a timm network inspected now.
 
+    Args:
+        name: of the network.
+        cam_layer: dotted path of the layer for class-activation maps; default the row's, or the
+            last one that has maps.
+
     Raises:
-        RecipeError: no network has this name, or it is one that cannot be fine-tuned here.
+        RecipeError: no network has this name, it cannot be fine-tuned here, or it has no such
+            layer.
     """
-    if name in MODELS:
-        return MODELS[name]
-    if not timm.is_model(name):
-        near = ", ".join(timm.list_models(f"*{name[:8]}*")[:5])
-        hint = f" (timm has {near})" if near else ""
-        raise RecipeError(
-            f"there is no network {name!r}: 'fauxto models' lists ours, any other must be a "
-            f"classification network of timm{hint}"
-        )
-    return _inspect(name)
-
-
-def _inspect(name: str) -> ModelSpec:
-    with torch.device("meta"):
-        module = timm.create_model(name, pretrained=False, num_classes=2)
-    config: dict[str, Any] = module.pretrained_cfg
-    classifier = config.get("classifier")
-    if not isinstance(classifier, str):
-        raise RecipeError(f"timm's {name} has no single last layer: choose another network")
-    patch_embed = getattr(module, "patch_embed", None)
-    patch = getattr(patch_embed, "patch_size", None)
-    is_vit = patch is not None and hasattr(module, "blocks") and hasattr(module, "cls_token")
-    source = config.get("hf_hub_id") or config.get("url") or "timm"
-    return ModelSpec(
-        name=name,
-        library=Library.TIMM,
-        factory=name,
-        kind=Kind.VIT if is_vit else Kind.CNN,
-        parameters=count_parameters(module),
-        gflops=round(count_gflops(module, int(config["input_size"][-1])), 2),
-        input_px=int(config["input_size"][-1]),
-        any_size=not config.get("fixed_input_size", False),
-        mean=tuple(config["mean"]),
-        std=tuple(config["std"]),
-        classifier=classifier,
-        cam_layer=_vit_layer(module) if is_vit else _last_feature_layer(module),
-        patch_px=int(patch[0]) if is_vit and patch is not None else None,
-        prefix_tokens=int(getattr(module, "num_prefix_tokens", 0)) if is_vit else 0,
-        weights_file="model.safetensors",
-        weights_source=str(source),
-        weights_mb=4 * count_parameters(module) / 1e6,
-        weights_licence=str(config.get("license") or "see timm's page of the network"),
-    )
-
-
-def _vit_layer(module: nn.Module) -> str:
-    blocks = module.get_submodule("blocks")
-    return f"blocks.{sum(1 for _ in blocks.children()) - 1}.norm1"
-
-
-def _last_feature_layer(module: nn.Module) -> str:
-    features = getattr(module, "feature_info", None)
-    if not features:
-        raise RecipeError(
-            "this network does not say which of its layers give feature maps: choose another"
-        )
-    last = features[-1]
-    return str(last["module"] if isinstance(last, dict) else features.module_name(-1))
+    if name not in MODELS:
+        spec = inspect_network(name, cam_layer)
+    else:
+        spec = MODELS[name] if cam_layer is None else replace(MODELS[name], cam_layer=cam_layer)
+    if cam_layer is not None:
+        with torch.device("meta"):
+            module = build_network(spec, size_px=spec.input_px)
+        if cam_layer not in dict(module.named_modules()):
+            parts = ", ".join(name for name, _ in module.named_children())
+            raise RecipeError(f"{name} has no layer {cam_layer!r}; its parts are {parts}")
+    return spec
 
 
 def build_network(spec: ModelSpec, *, size_px: int) -> nn.Module:
@@ -103,7 +65,8 @@ def build_network(spec: ModelSpec, *, size_px: int) -> nn.Module:
     # A fresh Linear, as the report has it. timm's EfficientNets scale the head's first weights by
     # the number of outputs: with two of them the first loss is 5, and its gradients undo much of
     # what pretraining learned.
-    replace_classifier(module, spec.classifier)
+    for path in spec.classifiers:
+        replace_classifier(module, path)
     return module
 
 
@@ -120,24 +83,29 @@ def replace_classifier(module: nn.Module, path: str) -> None:
 
 
 def layer_depths(module: nn.Module, spec: ModelSpec) -> dict[str, int]:
-    """Return for each weight the number of its layer, from 0 at the input; the head is last."""
+    """Return for each weight the number of its layer, from 0 at the input; the head is last.
+
+    Raises:
+        RecipeError: the network does not say how its layers follow each other.
+    """
     network: Any = module
+    if spec.library is Library.TIMM and not hasattr(module, "group_matcher"):
+        raise RecipeError(
+            f"{spec.name} does not say how its layers follow each other: leave out "
+            "train.layer_decay"
+        )
     matcher = network.group_matcher() if spec.library is Library.TIMM else _RESNET_LAYERS
     depths: dict[str, int] = timm.models.group_parameters(module, matcher, reverse=True)
     return depths
 
 
-def count_parameters(module: nn.Module) -> int:
-    """Return the number of weights that training may change."""
-    return sum(parameter.numel() for parameter in module.parameters())
+def synchronise_batch_norm(module: nn.Module) -> nn.Module:
+    """Return the network with batch norm over all processes' images instead of each one's.
 
-
-def count_gflops(module: nn.Module, size_px: int) -> float:
-    """Return the network's cost for one image in 10⁹ multiply-adds."""
-    device = next(module.parameters()).device
-    with FlopCounterMode(display=False) as counter, torch.no_grad():
-        module.eval()(torch.zeros(1, 3, size_px, size_px, device=device))
-    return counter.get_total_flops() / 2e9
+    torch has it for GPUs only.
+    """
+    synchronised: nn.Module = timm.layers.convert_sync_batchnorm(module)
+    return synchronised
 
 
 def choose_device(name: str) -> torch.device:

@@ -79,8 +79,8 @@ def load_run(run: Path, device: str = "cpu") -> LoadedRun:
         RecipeError: the device cannot be used.
     """
     require_finished(run, "train")
-    card = read_card(run)
-    spec = find_spec(card.architecture)
+    card, recipe = read_card(run), load_recipe(str(run / RECIPE))
+    spec = find_spec(card.architecture, recipe.model.cam_layer)
     module = build_network(spec, size_px=card.preprocess.size_px)
     try:
         module.load_state_dict(read_state(run / WEIGHTS))
@@ -88,4 +88,4 @@ def load_run(run: Path, device: str = "cpu") -> LoadedRun:
         reason = str(error).splitlines()[0]
         raise ArtifactError(f"{run / WEIGHTS} is damaged: {reason}") from error
     module.eval().to(choose_device(device))
-    return LoadedRun(module, card, spec, load_recipe(str(run / RECIPE)))
+    return LoadedRun(module, card, spec, recipe)

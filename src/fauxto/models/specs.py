@@ -45,6 +45,8 @@ class ModelSpec:
         mean: of each channel in [0, 1], as in pretraining.
         std: of each channel, as in pretraining.
         classifier: dotted path of the last ``Linear``.
+        other_classifiers: the same of further heads, where a network has several and averages
+            what they say.
         cam_layer: dotted path of the module whose output class-activation maps use.
         patch_px: side of a patch in pixels (vision transformers).
         prefix_tokens: tokens before the patches, such as the class token.
@@ -72,6 +74,12 @@ class ModelSpec:
     weights_source: str
     weights_mb: float
     weights_licence: str
+    other_classifiers: tuple[str, ...] = ()
+
+    @property
+    def classifiers(self) -> tuple[str, ...]:
+        """Return the dotted paths of all heads."""
+        return (self.classifier, *self.other_classifiers)
 
 
 _ROWS: Final = (

@@ -159,7 +159,7 @@ def _explain_offline(spec: ModelSpec, error: Exception) -> str:
 
 def _fill(module: nn.Module, spec: ModelSpec, state: Mapping[str, Tensor], origin: str) -> None:
     own = module.state_dict()
-    head = f"{spec.classifier}."
+    head = tuple(f"{path}." for path in spec.classifiers)
     fitting = {
         name: tensor
         for name, tensor in state.items()

@@ -9,6 +9,7 @@ from typing import Final
 
 import numpy as np
 import torch
+from jaxtyping import Float32
 from lightning_fabric import Fabric
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
@@ -16,38 +17,16 @@ from torch.nn.functional import cross_entropy
 from fauxto.core.errors import FauxtoError
 from fauxto.core.progress import Progress
 from fauxto.core.recipe import Recipe
-from fauxto.core.records import Preprocess
-from fauxto.loading.epochs import (
-    LabelledBatch,
-    LabelledImages,
-    batch_sizes,
-    iterate_plain,
-    iterate_training,
-)
+from fauxto.loading.epochs import LabelledImages, batch_sizes, iterate_training
 from fauxto.models.build import layer_depths
 from fauxto.models.specs import ModelSpec
 from fauxto.train.checkpoints import Checkpoint, load_checkpoint, save_checkpoint
+from fauxto.train.devices import shard_of
 from fauxto.train.history import EpochResult, find_best, should_stop
 from fauxto.train.optim import MovingAverage, lr_factor, make_optimizer, set_lr, set_training
+from fauxto.train.validation import FitData, sum_over_processes, to_device, validate
 
 _SHOWN_PATHS: Final = 5
-
-
-@dataclass(frozen=True)
-class FitData:
-    """What is trained on and what decides when to stop.
-
-    Attributes:
-        train: images that change the weights.
-        val: images that do not.
-        preprocess: of the network.
-        workers: threads that decode.
-    """
-
-    train: LabelledImages
-    val: LabelledImages
-    preprocess: Preprocess
-    workers: int
 
 
 @dataclass(frozen=True)
@@ -107,15 +86,15 @@ def fit(
         FauxtoError: the loss is not a number, or memory ran out; says what to do.
     """
     settings = recipe.train
-    forward, optimizer = fabric.setup(
-        module, make_optimizer(module, settings, layer_depths(module, spec))
-    )
+    compiled = torch.compile(module) if settings.compile else module
+    depths = {} if settings.layer_decay == 1 else layer_depths(module, spec)
+    forward, optimizer = fabric.setup(compiled, make_optimizer(module, settings, depths))
     average = MovingAverage(module, settings.ema_decay) if settings.ema_decay else None
     training = _Training(module, forward, optimizer, average)
     history: list[EpochResult] = []
     best_state: dict[str, Tensor] = {}
     spent = 0.0
-    saved = load_checkpoint(folder)
+    saved = fabric.broadcast(load_checkpoint(folder) if fabric.is_global_zero else None)
     if saved is not None:
         _restore(training, saved)
         history, best_state, spent = saved.history, saved.best_state, saved.seconds
@@ -123,37 +102,36 @@ def fit(
     started = time.monotonic() - spent
     while not should_stop(history, patience=settings.patience, max_epochs=settings.max_epochs):
         epoch = len(history) + 1
-        torch.manual_seed(_epoch_seed(settings.seed, epoch))  # for dropout
-        set_training(module, spec.classifier, frozen=epoch <= settings.freeze_epochs)
+        torch.manual_seed(_epoch_seed(settings.seed, epoch, fabric.global_rank))  # for dropout
+        set_training(module, spec.classifiers, frozen=epoch <= settings.freeze_epochs)
         try:
-            train_loss, train_accuracy = _train_epoch(
-                training, data, recipe, fabric, epoch, progress
-            )
-            val_loss, val_accuracy = _validate(training.validated, data, recipe, fabric)
+            trained = _train_epoch(training, data, recipe, fabric, epoch, progress)
+            validated = validate(training.validated, data, settings.batch_size, fabric)
         except torch.OutOfMemoryError as error:
             raise FauxtoError(_explain_memory(recipe)) from error
         lr = optimizer.param_groups[-1]["lr"]
-        history.append(EpochResult(epoch, lr, train_loss, train_accuracy, val_loss, val_accuracy))
+        history.append(EpochResult(epoch, lr, *trained, *validated))
         if find_best(history).epoch == epoch:
             best_state = _copy(training.validated)
-        save_checkpoint(
-            folder,
-            Checkpoint(
-                history=history,
-                state=module.state_dict(),
-                optimizer=optimizer.state_dict(),
-                average={} if average is None else average.module.state_dict(),
-                best_state=best_state,
-                steps=training.steps,
-                seconds=time.monotonic() - started,
-            ),
-        )
+        if fabric.is_global_zero:
+            save_checkpoint(
+                folder,
+                Checkpoint(
+                    history=history,
+                    state=module.state_dict(),
+                    optimizer=optimizer.state_dict(),
+                    average={} if average is None else average.module.state_dict(),
+                    best_state=best_state,
+                    steps=training.steps,
+                    seconds=time.monotonic() - started,
+                ),
+            )
         on_epoch(history)
     return FitResult(best_state, history, time.monotonic() - started)
 
 
-def _epoch_seed(seed: int, epoch: int) -> int:
-    return int(np.random.SeedSequence((seed, epoch)).generate_state(1)[0])
+def _epoch_seed(seed: int, epoch: int, rank: int) -> int:
+    return int(np.random.SeedSequence((seed, epoch, rank)).generate_state(1)[0])
 
 
 def _restore(training: _Training, saved: Checkpoint) -> None:
@@ -178,83 +156,67 @@ def _train_epoch(
 ) -> tuple[float, float]:
     """Step through the training images once; return mean loss and accuracy over them."""
     settings = recipe.train
-    optimizer = training.optimizer
     total = len(data.train.paths)
     sizes = batch_sizes(total, settings.batch_size)
     steps_per_epoch = math.ceil(len(sizes) / settings.accumulate)
-    weights = _label_weights(data.train) if settings.class_weights else None
-    weights = None if weights is None else fabric.to_device(weights)
+    weights = label_weights(data.train) if settings.class_weights else np.ones(2, np.float32)
+    on_device = fabric.to_device(torch.from_numpy(weights)) if settings.class_weights else None
     batches = iterate_training(
-        data.train,
-        data.preprocess,
-        recipe.augment,
-        batch_size=settings.batch_size,
-        seed=settings.seed,
-        epoch=epoch,
-        workers=data.workers,
-    )
+        data.train, data.preprocess, recipe.augment,
+        batch_size=settings.batch_size, seed=settings.seed, epoch=epoch, workers=data.workers,
+        shard=shard_of(fabric),
+    )  # fmt: skip
     loss_sum, right, done = 0.0, 0, 0
     started = time.monotonic()
     for number, batch in enumerate(batches):
         first = number - number % settings.accumulate
         of_step = sum(sizes[first : first + settings.accumulate])  # images in this step
-        inputs, labels = _to_device(batch, fabric)
-        logits = training.forward(inputs)
-        loss = cross_entropy(
-            logits.float(), labels, weight=weights, label_smoothing=settings.label_smoothing
-        )
-        value = loss.item()
-        if not math.isfinite(value):
-            raise FauxtoError(_explain_loss(value, batch.paths, epoch))
-        fabric.backward(loss * (len(batch.paths) / of_step))
-        if number + 1 == min(first + settings.accumulate, len(sizes)):
-            if settings.clip_norm is not None:
-                fabric.clip_gradients(training.forward, optimizer, max_norm=settings.clip_norm)
-            set_lr(optimizer, lr_factor(training.steps, steps_per_epoch, settings))
-            optimizer.step()
-            optimizer.zero_grad()
-            if training.average is not None:
-                training.average.update(training.module, training.steps)
-            training.steps += 1
-        done += len(batch.paths)
-        loss_sum += value * len(batch.paths)
-        right += int((logits.argmax(dim=1) == labels).sum())
+        stepping = number + 1 == min(first + settings.accumulate, len(sizes))
+        inputs, labels = to_device(batch, fabric)
+        with fabric.no_backward_sync(training.forward, enabled=not stepping):
+            logits = training.forward(inputs)
+            summed = cross_entropy(
+                logits.float(), labels,
+                weight=on_device, label_smoothing=settings.label_smoothing, reduction="sum",
+            )  # fmt: skip
+            # This process's part of the batch's mean; the parts of all processes add up to it.
+            loss = summed * (batch.counts / float(weights[batch.batch_labels].sum()))
+            value = loss.item()
+            if not math.isfinite(value):
+                raise FauxtoError(_explain_loss(value, batch.paths, epoch))
+            # Fabric's gradients are the mean over processes, ours the sum.
+            fabric.backward(loss * (sizes[number] / of_step * fabric.world_size))
+        if stepping:
+            _step(training, fabric, recipe, steps_per_epoch)
+        done += sizes[number]
+        loss_sum += value * sizes[number]
+        right += batch.counts * int((logits.argmax(dim=1) == labels).sum())
         speed = done / (time.monotonic() - started)
+        seen = done / fabric.world_size
         progress(
             f"epoch {epoch}/{settings.max_epochs}", done, total,
-            f"loss {loss_sum / done:.3f}, accuracy {right / done:.1%}, {speed:.0f} images/s",
+            f"loss {loss_sum / seen:.3f}, accuracy {right / seen:.1%}, {speed:.0f} images/s",
         )  # fmt: skip
+    loss_sum, right = sum_over_processes(fabric, loss_sum, right)
     return loss_sum / total, right / total
 
 
-def _validate(
-    module: nn.Module, data: FitData, recipe: Recipe, fabric: Fabric
-) -> tuple[float, float]:
-    """Return mean cross entropy and accuracy over the validation images."""
-    module.eval()
-    loss_sum, right = 0.0, 0
-    batches = iterate_plain(
-        data.val, data.preprocess, batch_size=recipe.train.batch_size, workers=data.workers
-    )
-    with torch.inference_mode():
-        for batch in batches:
-            inputs, labels = _to_device(batch, fabric)
-            logits = module(inputs)
-            loss_sum += cross_entropy(logits, labels, reduction="sum").item()
-            right += int((logits.argmax(dim=1) == labels).sum())
-    return loss_sum / len(data.val.paths), right / len(data.val.paths)
+def _step(training: _Training, fabric: Fabric, recipe: Recipe, steps_per_epoch: int) -> None:
+    settings = recipe.train
+    if settings.clip_norm is not None:
+        fabric.clip_gradients(training.forward, training.optimizer, max_norm=settings.clip_norm)
+    set_lr(training.optimizer, lr_factor(training.steps, steps_per_epoch, settings))
+    training.optimizer.step()
+    training.optimizer.zero_grad()
+    if training.average is not None:
+        training.average.update(training.module, training.steps)
+    training.steps += 1
 
 
-def _to_device(batch: LabelledBatch, fabric: Fabric) -> tuple[Tensor, Tensor]:
-    inputs = fabric.to_device(torch.from_numpy(batch.inputs))
-    labels = fabric.to_device(torch.from_numpy(batch.labels))
-    return inputs.contiguous(memory_format=torch.channels_last), labels
-
-
-def _label_weights(images: LabelledImages) -> Tensor:
+def label_weights(images: LabelledImages) -> Float32[np.ndarray, "2"]:
     """Return for each label what makes both count the same, 1 on average over the images."""
     counts = np.bincount(images.labels, minlength=2)
-    return torch.from_numpy((counts.sum() / (2 * counts)).astype(np.float32))
+    return (counts.sum() / (2 * counts)).astype(np.float32)
 
 
 def _explain_loss(value: float, paths: tuple[Path, ...], epoch: int) -> str:

@@ -5,6 +5,7 @@ own state has to be kept for a resumed run.
 """
 
 import math
+from collections.abc import Sequence
 from copy import deepcopy
 from typing import Final
 
@@ -25,13 +26,14 @@ def make_optimizer(
         module: the network.
         recipe: optimiser, rate, weight decay and layer decay.
         depths: number of the layer of each weight, from 0 at the input; the largest number gets
-            ``recipe.lr``, each layer below it ``recipe.layer_decay`` times the one above.
+            ``recipe.lr``, each layer below it ``recipe.layer_decay`` times the one above. Not
+            read where that is 1.
 
     Returns:
         An optimiser whose groups carry ``base_lr``.
     """
     if recipe.layer_decay == 1:
-        depths = dict.fromkeys(depths, 0)
+        depths = {name: 0 for name, _ in module.named_parameters()}
     deepest = max(depths.values())
     groups: dict[int, list[nn.Parameter]] = {}
     for name, parameter in module.named_parameters():
@@ -75,19 +77,20 @@ def set_lr(optimizer: torch.optim.Optimizer, factor: float) -> None:
         group["lr"] = group["base_lr"] * factor
 
 
-def set_training(module: nn.Module, classifier: str, *, frozen: bool) -> None:
+def set_training(module: nn.Module, classifiers: Sequence[str], *, frozen: bool) -> None:
     """Put a network into training mode.
 
     Args:
         module: the network.
-        classifier: dotted path of its last layer.
+        classifiers: dotted path of its last layer, or of each of several.
         frozen: leave everything but the last layer as it is, running statistics too.
     """
     module.train(not frozen)
     module.requires_grad_(not frozen)
-    head = module.get_submodule(classifier)
-    head.train()
-    head.requires_grad_()
+    for path in classifiers:
+        head = module.get_submodule(path)
+        head.train()
+        head.requires_grad_()
 
 
 class MovingAverage:

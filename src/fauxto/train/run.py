@@ -1,14 +1,11 @@
 """The verb: fine-tune a network, keep its best state, fit its threshold on validation."""
 
 import io
-import os
-import random
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from shutil import rmtree
-from typing import Any, Final, Literal
+from typing import Final
 
 import numpy as np
 import polars as pl
@@ -19,47 +16,46 @@ from torch import nn
 
 from fauxto.core.artifacts import (
     CARD,
+    CONTINUED,
     CURVES,
     HISTORY,
     RECIPE,
-    WEIGHTS,
+    STAMP,
+    Claim,
     FolderState,
     claim_folder,
-    file_digest,
     finish_folder,
     read_card,
     write_json,
     write_text,
 )
-from fauxto.core.choices import DEFAULT_COST_RATIO
-from fauxto.core.errors import FauxtoError
-from fauxto.core.labels import Label, Split
+from fauxto.core.choices import LoggerName
+from fauxto.core.errors import ArtifactError, FauxtoError
+from fauxto.core.labels import Split
 from fauxto.core.progress import Progress, silent
-from fauxto.core.recipe import Precision, Recipe, recipe_to_toml
+from fauxto.core.recipe import Recipe, recipe_to_toml
 from fauxto.core.records import ModelCard
-from fauxto.data.prepared import PreparedDataset, open_dataset
 from fauxto.data.table import PREDICTION_SCHEMA, write_table
-from fauxto.loading.epochs import LabelledImages, iterate_plain
 from fauxto.metrics.calibration import fake_score
-from fauxto.metrics.labels import require_both_classes
-from fauxto.metrics.threshold import require_enough, verdicts
+from fauxto.metrics.threshold import verdicts
 from fauxto.models.allocator import keep_freed_memory
-from fauxto.models.build import build_network, choose_device, find_spec
+from fauxto.models.build import build_network, synchronise_batch_norm
 from fauxto.models.checkpoint import save_timm_config, save_weights
 from fauxto.models.specs import Kind, Library
 from fauxto.models.weights import load_weights
 from fauxto.report.train_figures import training_curves_file
 from fauxto.train.card import Trained, make_card
-from fauxto.train.fit import FitData, fit
+from fauxto.train.continued import Before, compare_with_before, score_before
+from fauxto.train.determinism import deterministic
+from fauxto.train.devices import open_fabric
+from fauxto.train.fit import fit
 from fauxto.train.history import EpochResult, to_csv
+from fauxto.train.loggers import EpochLogger, open_logger
+from fauxto.train.plan import Plan, make_plan
+from fauxto.train.validation import score_validation
 
 CHECKPOINTS: Final = "checkpoints"
 VALIDATION: Final = "validation.parquet"
-
-_PRECISIONS: Final[dict[Precision, Literal["32-true", "bf16-mixed"]]] = {
-    Precision.FP32: "32-true",
-    Precision.BF16: "bf16-mixed",
-}
 
 
 @dataclass(frozen=True)
@@ -70,14 +66,16 @@ class TrainResult:
         out: its run folder.
         card: its card.
         reused: whether the same run was there already, finished.
+        rank: number of this process among those that trained together; 0 alone wrote.
     """
 
     out: Path
     card: ModelCard
     reused: bool
+    rank: int = 0
 
 
-def train(
+def train(  # noqa: PLR0913 - the verb's flags
     dataset: Path,
     *,
     recipe: Recipe,
@@ -85,6 +83,8 @@ def train(
     device: str = "cpu",
     workers: int = 2,
     overwrite: bool = False,
+    resume: bool = False,
+    logger: LoggerName = LoggerName.NONE,
     progress: Progress = silent,
 ) -> TrainResult:
     """Train a network; an interrupted run goes on after its last finished epoch.
@@ -94,147 +94,129 @@ def train(
         recipe: network and training.
         out: run folder to write.
         device: where the network computes; ``auto`` takes a GPU if there is one.
-        workers: threads that decode images.
+        workers: threads that decode images, in each process.
         overwrite: replace an earlier run.
+        resume: refuse to begin: only go on with an interrupted run.
+        logger: where each epoch's numbers go besides ``history.csv``.
         progress: told after each batch.
 
     Raises:
-        ArtifactError: the data set is unfinished, or ``out`` is in the way or cannot be written.
+        ArtifactError: the data set is unfinished, ``out`` is in the way or cannot be written, or
+            there is nothing to resume.
         RecipeError: the recipe does not fit the data, the network or the machine.
         WeightsError: the weights to start from cannot be had or do not fit.
+        MissingExtra: the logger is not installed.
         DataError: a prepared picture cannot be read any more.
         FauxtoError: the loss is not a number.
     """
-    data = open_dataset(dataset)
-    spec = find_spec(recipe.model.name)
-    preprocess = data.preprocess.model_copy(
-        update={"mean": recipe.model.mean or spec.mean, "std": recipe.model.std or spec.std}
-    )
-    fit_data = FitData(
-        train=_list_images(data, Split.TRAIN),
-        val=_list_images(data, Split.VAL),
-        preprocess=preprocess,
-        workers=workers,
-    )
-    chosen = choose_device(device)
-    _check_labels(fit_data, recipe)
-    arguments = {
-        "dataset": data.digest,
-        "recipe": _name_recipe(recipe),
-        "weights": _digest_weights(recipe.model.weights),
-    }
-    claim = claim_folder(out, "train", arguments, overwrite=overwrite)
-    if claim.state is FolderState.DONE:
-        return TrainResult(out, read_card(out), reused=True)
-    write_text(out / RECIPE, recipe_to_toml(recipe))
+    plan = make_plan(dataset, recipe, workers=workers)
+    if resume and not (out / STAMP).is_file():
+        raise ArtifactError(f"there is no interrupted run in {out}: leave out --resume to begin")
+    fabric = open_fabric(device, recipe.train)
+    # Rank 0 alone touches the run folder; the others learn what it found.
+    claim = _claim(plan, out, overwrite=overwrite) if fabric.is_global_zero else None
+    done = claim is not None and claim.state is FolderState.DONE
+    known: ModelCard | None = fabric.broadcast(read_card(out) if done else None)
+    if known is not None:
+        return TrainResult(out, known, reused=True, rank=fabric.global_rank)
     keep_freed_memory()
-    with _deterministic(recipe.train.seed):
+    with deterministic(recipe.train.seed), ExitStack() as stack:
         try:
-            module = build_network(spec, size_px=preprocess.size_px)
-            origin = load_weights(module, spec, recipe.model.weights)
+            log = stack.enter_context(
+                open_logger(logger if claim else LoggerName.NONE, out, recipe)
+            )
+            module, origin = _build(plan, fabric)
+            before = score_before(
+                recipe.model.weights, plan.images, recipe.train.batch_size, fabric
+            )
         except FauxtoError:
-            if claim.state is FolderState.NEW:  # nothing to resume: leave the name free
+            if claim is not None and claim.state is FolderState.NEW:  # leave the name free
                 rmtree(out)
             raise
-        if spec.kind is Kind.CNN:  # 1.1 to 1.4 times as fast on a CPU, more on a GPU
-            module = module.to(memory_format=torch.channels_last)
-        fabric = Fabric(
-            accelerator=chosen.type,
-            devices=[chosen.index] if chosen.index is not None else 1,
-            precision=_PRECISIONS[recipe.train.precision],
-        )
         fitted = fit(
             module,
-            spec,
-            fit_data,
+            plan.spec,
+            plan.images,
             recipe,
             fabric,
             folder=out / CHECKPOINTS,
-            on_epoch=lambda history: _write_history(out, history),
-            progress=progress,
+            on_epoch=_Recorder(out, log) if claim else _record_nowhere,
+            progress=progress if claim else silent,
         )
         module.load_state_dict(fitted.state)
-        logits = _score_validation(module, fit_data, recipe.train.batch_size, fabric.device)
-    save_weights(out, fitted.state)
-    if spec.library is Library.TIMM:
-        save_timm_config(out, spec, preprocess)
-    trained = Trained(out.name, spec, recipe, preprocess, fitted, origin, str(fabric.device))
-    card = make_card(trained, data.summary(), logits, fit_data.val.labels)
-    write_table(out / VALIDATION, _tabulate_validation(data.rows(Split.VAL), card, logits))
+        logits = score_validation(module, plan.images, recipe.train.batch_size, fabric)
+    card = None
+    if claim is not None:
+        trained = Trained(
+            out.name, plan.spec, recipe, plan.images.preprocess, fitted, origin, str(fabric.device)
+        )
+        card = _write_run(claim, plan, trained, logits, before)
+    card = fabric.broadcast(card)
+    return TrainResult(out, card, reused=False, rank=fabric.global_rank)
+
+
+def _claim(plan: Plan, out: Path, *, overwrite: bool) -> Claim:
+    claim = claim_folder(out, "train", plan.arguments, overwrite=overwrite)
+    if claim.state is not FolderState.DONE:
+        write_text(out / RECIPE, recipe_to_toml(plan.recipe))
+    return claim
+
+
+def _build(plan: Plan, fabric: Fabric) -> tuple[nn.Module, str]:
+    """Return the network as training begins, and where its weights came from."""
+    module = build_network(plan.spec, size_px=plan.images.preprocess.size_px)
+    with fabric.rank_zero_first(local=True):  # the others find the download in the cache
+        origin = load_weights(module, plan.spec, plan.recipe.model.weights)
+    if plan.spec.kind is Kind.CNN:  # 1.1 to 1.4 times as fast on a CPU, more on a GPU
+        module = module.to(memory_format=torch.channels_last)
+    if fabric.world_size > 1 and fabric.device.type == "cuda":
+        module = synchronise_batch_norm(module)
+    return module, origin
+
+
+@dataclass
+class _Recorder:
+    """Writes the history and its curves after each epoch, and logs what is new."""
+
+    out: Path
+    log: EpochLogger
+    logged: int = 0
+
+    def __call__(self, history: list[EpochResult]) -> None:
+        text = to_csv(history)
+        write_text(self.out / HISTORY, text)
+        write_text(self.out / CURVES, training_curves_file(pl.read_csv(io.StringIO(text))))
+        for result in history[self.logged :]:
+            self.log(result)
+        self.logged = len(history)
+
+
+def _record_nowhere(_history: list[EpochResult]) -> None:
+    """Leave writing to rank 0."""
+
+
+def _write_run(
+    claim: Claim,
+    plan: Plan,
+    trained: Trained,
+    logits: Float32[np.ndarray, "n 2"],
+    before: Before | None,
+) -> ModelCard:
+    out, rows = claim.folder, plan.data.rows(Split.VAL)
+    save_weights(out, trained.fitted.state)
+    if plan.spec.library is Library.TIMM:
+        save_timm_config(out, plan.spec, plan.images.preprocess)
+    card = make_card(trained, plan.data.summary(), logits, plan.images.val.labels)
+    if before is not None:
+        called_fake = fake_score(logits, card.temperature) >= card.threshold
+        continued = compare_with_before(before, rows, called_fake)
+        card = card.model_copy(update={"continued": continued})
+        write_json(out / CONTINUED, continued.model_dump(mode="json", exclude={"schema_version"}))
+    write_table(out / VALIDATION, _tabulate_validation(rows, card, logits))
     write_json(out / CARD, card.model_dump(mode="json", exclude={"schema_version"}))
     rmtree(out / CHECKPOINTS, ignore_errors=True)
     finish_folder(claim)
-    return TrainResult(out, card, reused=False)
-
-
-def _check_labels(data: FitData, recipe: Recipe) -> None:
-    """Refuse before training what could only fail after it."""
-    require_both_classes(data.train.labels, what="training")
-    require_both_classes(data.val.labels, what="choosing a threshold on validation")
-    require_enough(data.val.labels, recipe.train.policy, recipe.train.cost_ratio)
-
-
-def _name_recipe(recipe: Recipe) -> dict[str, Any]:
-    # Left out at its default, so that runs made before it could be set stay valid.
-    usual = recipe.train.cost_ratio == DEFAULT_COST_RATIO
-    return recipe.model_dump(mode="json", exclude={"train": {"cost_ratio"}} if usual else None)
-
-
-def _digest_weights(weights: str) -> str:
-    """Return what identifies the weights asked for: their content, if they lie in a file."""
-    path = Path(weights)
-    path = path / WEIGHTS if path.is_dir() else path
-    return file_digest(path) if weights not in ("default", "none") and path.is_file() else weights
-
-
-def _list_images(data: PreparedDataset, split: Split) -> LabelledImages:
-    rows = data.rows(split)
-    labels = [Label(label).number for label in rows["label"]]
-    return LabelledImages(
-        tuple(data.root / path for path in rows["path"]), np.array(labels, np.int64)
-    )
-
-
-@contextmanager
-def _deterministic(seed: int) -> Iterator[None]:
-    """Seed everything random and ask for deterministic algorithms, as long as it is needed."""
-    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # read when CUDA starts
-    random.seed(seed)
-    np.random.seed(seed)  # noqa: NPY002 - third-party code may use the global generator
-    torch.manual_seed(seed)
-    before = torch.are_deterministic_algorithms_enabled()
-    warned_only = torch.is_deterministic_algorithms_warn_only_enabled()
-    benchmark = torch.backends.cudnn.benchmark
-    filled = torch.utils.deterministic.fill_uninitialized_memory
-    # Some networks of timm use operations that CUDA has in no deterministic form: those warn.
-    torch.use_deterministic_algorithms(mode=True, warn_only=True)
-    torch.backends.cudnn.benchmark = False
-    torch.utils.deterministic.fill_uninitialized_memory = False  # a third of the time on a CPU
-    try:
-        yield
-    finally:
-        torch.use_deterministic_algorithms(before, warn_only=warned_only)
-        torch.backends.cudnn.benchmark = benchmark
-        torch.utils.deterministic.fill_uninitialized_memory = filled
-
-
-def _write_history(out: Path, history: list[EpochResult]) -> None:
-    text = to_csv(history)
-    write_text(out / HISTORY, text)
-    write_text(out / CURVES, training_curves_file(pl.read_csv(io.StringIO(text))))
-
-
-def _score_validation(
-    module: nn.Module, data: FitData, batch_size: int, device: torch.device
-) -> Float32[np.ndarray, "n 2"]:
-    module.eval()
-    batches = iterate_plain(data.val, data.preprocess, batch_size=batch_size, workers=data.workers)
-    with torch.inference_mode():
-        logits = [
-            module(torch.from_numpy(batch.inputs).to(device)).float().cpu().numpy()
-            for batch in batches
-        ]
-    return np.concatenate(logits)
+    return card
 
 
 def _tabulate_validation(

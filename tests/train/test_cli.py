@@ -1,0 +1,163 @@
+import sys
+import tomllib
+from contextlib import nullcontext
+
+import polars as pl
+import pytest
+from typer.testing import CliRunner
+
+from fauxto.cli.app import app
+from fauxto.core.artifacts import read_card, read_json
+from fauxto.core.errors import ArtifactError, MissingExtra, RecipeError
+
+TINY = ("--weights", "none", "--device", "cpu", "--set", "train.batch_size=4",
+        "--set", "train.lr=1e-3", "--set", "train.max_epochs=1")  # fmt: skip
+
+
+def fauxto_train(dataset, out, *arguments):
+    """Run the command in this process; return its standard output."""
+    call = ["train", dataset, "--out", out, *TINY, *arguments]
+    result = CliRunner().invoke(app, [str(argument) for argument in call], catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    return result
+
+
+def test_a_dry_run_says_what_would_happen_and_writes_nothing(dataset, tmp_path):
+    output = fauxto_train(dataset, tmp_path / "run", "--recipe", "report/resnet18", "--dry-run")
+    said = output.stdout
+    assert tomllib.loads(said)["train"]["batch_size"] == 4
+    assert "9 real and 9 fake to train on, 3 real and 3 fake to validate with, 32 px" in said
+    assert "resnet18, 11.2 M parameters, 1.81 GFLOPs" in said
+    assert "5 an epoch, at most 1 epochs" in said
+    assert not (tmp_path / "run").exists()
+
+
+def test_the_summary_says_where_everything_is_and_what_comes_next(dataset, tmp_path):
+    out = tmp_path / "run"
+    said = fauxto_train(dataset, out).stderr
+    for name in ("weights.safetensors", "card.json", "history.csv", "curves.svg", "recipe.toml"):
+        assert str(out / name) in said
+        assert (out / name).is_file()
+    assert f"fauxto evaluate {out} --data {dataset}" in said
+
+
+def test_resume_without_an_interrupted_run_is_refused(dataset, tmp_path):
+    with pytest.raises(ArtifactError, match=r"no interrupted run.*leave out --resume"):
+        fauxto_train(dataset, tmp_path / "run", "--resume")
+    assert not (tmp_path / "run").exists()
+
+
+def test_several_seeds_give_runs_and_their_mean_and_deviation(dataset, tmp_path):
+    out = tmp_path / "seeds"
+    said = fauxto_train(dataset, out, "--seeds", "3,1,2").stdout
+    losses = []
+    for seed in (3, 1, 2):
+        card = read_card(out / f"seed-{seed}")
+        assert card.seed == seed
+        assert card.spread.seeds == (3, 1, 2)
+        losses.append(card.best_val_loss)
+    assert len(set(losses)) == 3
+    column = pl.Series(losses)
+    assert card.spread.mean["val_loss"] == pytest.approx(column.mean())
+    assert card.spread.deviation["val_loss"] == pytest.approx(column.std())
+    summary = read_json(out / "seeds.json")
+    assert summary["mean"] == card.spread.mean
+    assert summary["runs"] == ["seed-3", "seed-1", "seed-2"]
+    assert f"{column.mean():.4f}" in said
+    with pytest.raises(ArtifactError, match="already holds exactly this result"):
+        fauxto_train(dataset, out, "--seeds", "3,1,2")
+
+
+@pytest.mark.parametrize("seeds", ["1", "1,1"])
+def test_seeds_that_cannot_spread_are_refused(dataset, tmp_path, seeds):
+    with pytest.raises(RecipeError, match="two or more different seeds"):
+        fauxto_train(dataset, tmp_path / "run", "--seeds", seeds)
+
+
+def test_continuing_a_run_shows_gains_and_losses_by_generator(dataset, make_dataset, tmp_path):
+    fauxto_train(dataset, tmp_path / "before", "--set", "train.max_epochs=2")
+    wider = make_dataset(tmp_path / "wider", generators=("noise", "dots"))
+    said = fauxto_train(wider, tmp_path / "after", "--weights", tmp_path / "before").stdout
+    continued = read_card(tmp_path / "after").continued
+    assert continued.run == "before"
+    assert [(row.value, row.n, row.known) for row in continued.rows] == [
+        ("real", 3, True), ("dots", 1, False), ("noise", 2, True),
+    ]  # fmt: skip
+    table = pl.read_parquet(tmp_path / "after" / "validation.parquet")
+    threshold = read_card(tmp_path / "after").threshold
+    noise = table.filter(pl.col("generator") == "noise")
+    assert continued.rows[2].after == pytest.approx((noise["score"] >= threshold).mean())
+    assert read_json(tmp_path / "after" / "continued.json")["rows"][0]["value"] == "real"
+    for word in ("before", "after", "dots", "noise", "new"):
+        assert word in said
+
+
+def test_generators_that_the_new_data_lack_are_named(dataset, make_dataset, tmp_path):
+    fauxto_train(dataset, tmp_path / "before")
+    other = make_dataset(tmp_path / "other", generators=("dots",))
+    fauxto_train(other, tmp_path / "after", "--weights", tmp_path / "before")
+    assert read_card(tmp_path / "after").continued.not_measured == ("noise",)
+
+
+def test_tensorboard_gets_every_epoch(dataset, tmp_path):
+    events = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
+    out = tmp_path / "run"
+    fauxto_train(dataset, out, "--logger", "tensorboard", "--set", "train.max_epochs=2")
+    logged = events.EventAccumulator(str(out / "tensorboard"))
+    logged.Reload()
+    history = pl.read_csv(out / "history.csv")
+    points = logged.Scalars("val_loss")
+    assert [point.step for point in points] == [1, 2]
+    assert [point.value for point in points] == pytest.approx(history["val_loss"].to_list())
+
+
+class FakeMlflow:
+    """The five calls of MLflow that are used; MLflow itself is too heavy for these tests."""
+
+    def __init__(self):
+        self.metrics, self.params, self.uri = [], {}, None
+
+    def set_tracking_uri(self, uri):
+        self.uri = uri
+
+    def set_experiment(self, name):
+        self.experiment = name
+
+    def start_run(self, run_name):
+        self.run_name = run_name
+        return nullcontext()
+
+    def log_params(self, params):
+        self.params = params
+
+    def log_metrics(self, metrics, step):
+        self.metrics.append((step, metrics))
+
+
+def test_mlflow_gets_settings_and_every_epoch(dataset, tmp_path, monkeypatch):
+    fake = FakeMlflow()
+    monkeypatch.setitem(sys.modules, "mlflow", fake)
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    out = tmp_path / "run"
+    fauxto_train(dataset, out, "--logger", "mlflow", "--set", "train.max_epochs=2")
+    assert fake.run_name == "run"
+    assert fake.params["train.batch_size"] == "4"
+    assert [step for step, _ in fake.metrics] == [1, 2]
+    assert fake.metrics[0][1]["val_loss"] == pl.read_csv(out / "history.csv")["val_loss"][0]
+    assert fake.uri.startswith("sqlite:///")
+
+
+@pytest.mark.parametrize("name", ["mlflow", "tensorboard"])
+def test_a_logger_that_is_not_installed_is_named_with_its_extra(
+    dataset, tmp_path, monkeypatch, name
+):
+    monkeypatch.setitem(sys.modules, "mlflow", None)
+    monkeypatch.setattr(
+        "lightning_fabric.loggers.tensorboard._TENSORBOARD_AVAILABLE", False, raising=True
+    )
+    monkeypatch.setattr(
+        "lightning_fabric.loggers.tensorboard._TENSORBOARDX_AVAILABLE", False, raising=True
+    )
+    with pytest.raises(MissingExtra, match=rf"--logger {name}.*fauxto\[loggers\]"):
+        fauxto_train(dataset, tmp_path / "run", "--logger", name)
+    assert not (tmp_path / "run").exists()
