@@ -8,6 +8,7 @@ from starlette.responses import Response
 
 from fauxto.core.choices import Policy
 from fauxto.core.records import ModelCard
+from fauxto.serve import examples
 from fauxto.serve.examine import Options
 from fauxto.serve.problems import ProblemError, problem_responses
 from fauxto.serve.schemas import Answer, ExplanationForm, Health
@@ -26,6 +27,7 @@ _BODY: Final[dict[str, Any]] = {
                     "properties": {
                         "file": {
                             "type": "array",
+                            "minItems": 1,
                             "items": {"type": "string", "contentMediaType": "image/*"},
                             "description": "One or more pictures; the part's name does not matter.",
                         }
@@ -37,7 +39,17 @@ _BODY: Final[dict[str, Any]] = {
         },
     }
 }
-_PREDICT_PROBLEMS: Final = problem_responses(
+_RESPONSES: Final[dict[int | str, dict[str, Any]]] = {
+    200: {
+        "description": "Of each picture, in the order sent.",
+        "content": {
+            "application/json": {
+                "examples": {"one": {"summary": "One picture", "value": examples.ANSWER}}
+            }
+        },
+    }
+}
+_PROBLEMS: Final = problem_responses(
     "bad_multipart", "no_picture", "key_needed", "cross_site", "upload_too_slow",
     "request_too_large", "file_too_large", "too_many_files", "unsupported_body", "not_an_image",
     "unsupported_format", "wrong_host", "invalid_option", "empty_file", "too_many_pixels",
@@ -56,7 +68,7 @@ def service_of(request: Request) -> Service:
     "/v1/predict",
     summary="Look at pictures",
     openapi_extra=_BODY,
-    responses=_PREDICT_PROBLEMS,
+    responses={**_RESPONSES, **_PROBLEMS},
 )
 async def predict(
     request: Request,

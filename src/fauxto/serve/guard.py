@@ -1,6 +1,7 @@
 """Around every request: headers, access, a log without content, and no error without an answer."""
 
 import asyncio
+import contextlib
 import logging
 import re
 import time
@@ -44,6 +45,8 @@ OPEN_PATHS: Final = ("/healthz", "/readyz")
 """Answered without a key."""
 _HOST: Final = re.compile(r"(\[[0-9a-f:.]+\]|[^:\[\]]+)(?::\d+)?")
 _DRAIN_S: Final = 2.0
+_DRAIN_PAUSE_S: Final = 0.3
+"""What a client still sends after an early answer is read for this long; a pause ends it."""
 _DRAIN_BYTES: Final = 8 << 20
 
 
@@ -179,10 +182,9 @@ class _Exchange:
         await self._send({"type": "http.response.body", "body": b""})
 
     async def _drain(self) -> None:
-        end = self.received + _DRAIN_BYTES
-        try:
-            async with asyncio.timeout(_DRAIN_S):
-                while not self._body_done and self.received < end:
+        loop = asyncio.get_running_loop()
+        last_byte, last_moment = self.received + _DRAIN_BYTES, loop.time() + _DRAIN_S
+        with contextlib.suppress(TimeoutError):
+            while not self._body_done and self.received < last_byte and loop.time() < last_moment:
+                async with asyncio.timeout(_DRAIN_PAUSE_S):
                     await self.receive()
-        except TimeoutError:
-            logger.debug("a client kept sending after its answer")
