@@ -9,6 +9,7 @@ from jaxtyping import Float32
 
 from fauxto.core.choices import Reencoding
 from fauxto.core.errors import ImageStatus
+from fauxto.core.provenance import Provenance
 from fauxto.core.records import Preprocess
 from fauxto.imaging.decode import Limits, open_header, read_orientation
 from fauxto.predict.opening import Opening
@@ -38,11 +39,13 @@ class Decoded:
         inputs: of the picture, then of each re-encoding that was asked for.
         size: width and height of the upright picture in pixels.
         notes: what was done to the pixels that the reader should know.
+        provenance: what the file says of itself.
     """
 
     inputs: tuple[Float32[np.ndarray, "3 h w"], ...]
     size: tuple[int, int]
     notes: tuple[str, ...]
+    provenance: Provenance | None
 
 
 @dataclass(frozen=True)
@@ -52,6 +55,7 @@ class Undecoded:
     status: ImageStatus
     message: str
     out_of_memory: bool
+    provenance: Provenance | None
 
 
 def decode_job(job: Job, *, preprocess: Preprocess, limits: Limits) -> Decoded | Undecoded:
@@ -59,8 +63,10 @@ def decode_job(job: Job, *, preprocess: Preprocess, limits: Limits) -> Decoded |
     opened = Opening(preprocess, limits, job.reencodings).open(job.content)
     if opened.error is not None:
         out_of_memory = isinstance(opened.error.__cause__, MemoryError)
-        return Undecoded(opened.error.status, str(opened.error), out_of_memory)
-    return Decoded(opened.inputs, _upright_size(job.content, limits), opened.notes)
+        return Undecoded(opened.error.status, str(opened.error), out_of_memory, opened.provenance)
+    return Decoded(
+        opened.inputs, _upright_size(job.content, limits), opened.notes, opened.provenance
+    )
 
 
 def _upright_size(content: bytes, limits: Limits) -> tuple[int, int]:

@@ -115,9 +115,8 @@ class Examiner:
                 decoded.status, decoded.message, out_of_memory=decoded.out_of_memory
             )
             error = f"{decoded.status}: {decoded.message}"
-            return Result(
-                prediction=detector.judge(file.name, None, error=error), problem=problem.body()
-            )
+            prediction = detector.judge(file.name, None, provenance=decoded.provenance, error=error)
+            return Result(prediction=prediction, problem=problem.body())
         wanted = options.explanation is not ExplanationForm.NONE
         seen = await asyncio.gather(
             *(
@@ -141,6 +140,7 @@ class Examiner:
             score,
             flips=None if stability is None else stability.flips,
             notes=decoded.notes,
+            provenance=decoded.provenance,
         )
         return Result(prediction=prediction, stability=stability, explanation=explanation)
 
