@@ -11,8 +11,13 @@
 Each name is imported when it is first used, so that nothing heavy loads before it is needed.
 """
 
+import os
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
+
+# ONNX Runtime from 1.32 on names this machine in a file and reports every session to its maker,
+# unless told not to before it is first imported. Here nothing leaves the machine.
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 
 __version__ = "0.1.0"
 
