@@ -77,6 +77,8 @@ def serve(
     from fauxto.serve.server import run_server
     from fauxto.serve.settings import DECODE_BYTES_PER_PIXEL, MEBIBYTE, ServeLimits, ServeSettings
 
+    if reports is not None and not reports.is_dir():
+        raise typer.BadParameter(f"--reports {reports}: there is no such folder")
     file_bytes, pixels = max_mb * MEBIBYTE, max_megapixels * 1_000_000
     settings = ServeSettings(
         limits=ServeLimits(

@@ -42,7 +42,7 @@ _HEADERS: Final = {
     "Content-Security-Policy": PAGE_POLICY,
 }
 OPEN_PATHS: Final = ("/healthz", "/readyz")
-"""Answered without a key."""
+"""Answered to anyone, by any name: health checks say nothing else."""
 _HOST: Final = re.compile(r"(\[[0-9a-f:.]+\]|[^:\[\]]+)(?::\d+)?")
 _DRAIN_S: Final = 2.0
 _DRAIN_PAUSE_S: Final = 0.3
@@ -98,13 +98,15 @@ class Guard:
         await self.app(scope, exchange.receive, exchange.send)
 
     def _admit(self, scope: Scope) -> None:
+        if scope["path"] in OPEN_PATHS:
+            return
         headers = Headers(scope=scope)
         if self.settings.hosts and _host(headers.get("host", "")) not in self.settings.hosts:
             raise ProblemError("wrong_host", "start the server with --allow-host NAME to allow it")
         if scope["method"] == "POST" and headers.get("sec-fetch-site") == "cross-site":
             raise ProblemError("cross_site", "the request comes from another site's page")
         client = client_name(scope["client"][0] if scope["client"] else None)
-        if self.settings.keys and scope["path"] not in OPEN_PATHS:
+        if self.settings.keys:
             client = f"key {find_owner(self.settings.keys, headers.get('authorization'))}"
         if self.rate is not None and scope["method"] == "POST":
             self.rate.admit(client)
