@@ -64,7 +64,7 @@ def test_many_statements_are_cut_and_said_to_be(encode, with_text):
     assert "7 further statements are left out" in found.notes
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(st.sampled_from(MAGIC), st.binary(max_size=400))
 def test_any_bytes_give_a_result(magic, rest):
     assert isinstance(read_provenance(magic + rest), Provenance)
@@ -80,7 +80,7 @@ def rich(encode):
     return [encode(one, exif=exif.tobytes()) for one in formats]
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(st.data())
 def test_damaged_pictures_give_a_result(rich, data):
     content = bytearray(data.draw(st.sampled_from(rich)))
@@ -94,10 +94,10 @@ def test_damaged_pictures_give_a_result(rich, data):
 @pytest.mark.parametrize("magic", MAGIC)
 @pytest.mark.parametrize("filler", [b"\0", b"\xff", b"\0\0\0\x0cabcd\0\0\0\0", b"!\xff\x01x\0"])
 def test_large_nonsense_is_read_quickly(magic, filler):
-    content = magic + filler * (8_000_000 // len(filler))
+    content = magic + filler * (3_000_000 // len(filler))
     start = time.perf_counter()
     read_provenance(content)
-    assert time.perf_counter() - start < 2
+    assert time.perf_counter() - start < 1
 
 
 def test_a_program_without_a_name_is_no_statement():
