@@ -136,5 +136,5 @@ def served(model_path, *flags, env=None):
     finally:
         if process.poll() is None:
             process.send_signal(signal.SIGTERM)
-            process.wait(20)
+            process.wait(60)
         process.stderr.close()

@@ -17,6 +17,7 @@ pytestmark = [
     pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium on this machine"),
 ]
 expect = sync_api.expect
+expect.set_options(timeout=30_000)
 
 
 @pytest.fixture(scope="module")
