@@ -255,7 +255,7 @@ from fauxto.audit import run
 
 if __name__ == "__main__":
     run.PART_ROWS = 8
-    run.audit(Path(sys.argv[1]), out=Path(sys.argv[2]))
+    run.audit(Path(sys.argv[1]), out=Path(sys.argv[2]), workers=1)
 """
 
 
@@ -263,7 +263,7 @@ def test_a_killed_audit_goes_on_and_ends_in_the_same_tables(tmp_path, monkeypatc
     data = fill(tmp_path / "data", real=18, fake=27)  # too few reals to judge shortcuts slowly
     monkeypatch.setattr(audit_run, "PART_ROWS", 8)
     whole = tmp_path / "whole"
-    audit(data, out=whole)
+    audit(data, out=whole, workers=1)
     out = tmp_path / "out"
     (tmp_path / "script.py").write_text(SCRIPT)
     process = subprocess.Popen([sys.executable, tmp_path / "script.py", data, out])
@@ -283,7 +283,7 @@ def test_a_killed_audit_goes_on_and_ends_in_the_same_tables(tmp_path, monkeypatc
     )
     from fauxto.engine.local import map_rows as real
 
-    result = audit(data, out=out)
+    result = audit(data, out=out, workers=1)
     assert started == [max(0, 45 - 8 * done)]
     assert not result.reused
     assert contents(out) == contents(whole)

@@ -259,24 +259,20 @@ def test_squares_of_the_audits_pass_give_the_same_data_set(large, tmp_path, resa
     assert folders[0] == folders[1]
 
 
-@pytest.fixture(scope="module")
-def shortcut_data(tmp_path_factory):
-    """Reals are JPEG and wide, fakes PNG and squarer; what they show is alike."""
-    data = tmp_path_factory.mktemp("shortcut") / "data"
+def fill_with_shortcuts(data, n):
+    """Reals are JPEG and mostly wide, fakes PNG and mostly tall; what they show is alike."""
     rng = np.random.default_rng(4)
-    for label, aspect in (("real", 1.25), ("fake", 1.05)):
-        for number in range(220):
+    sizes = [(150, 120), (120, 120), (120, 150)]
+    for label, shares in (("real", (0.5, 0.3, 0.2)), ("fake", (0.2, 0.3, 0.5))):
+        for number in range(n):
             folder = data / ("test" if number % 4 == 0 else "train") / label
             folder.mkdir(parents=True, exist_ok=True)
-            shape = aspect * 2 ** rng.normal(0, 0.25)
-            height = int(rng.integers(40, 60))
             coarse = Image.fromarray(rng.integers(0, 256, (6, 6, 3), dtype=np.uint8))
-            picture = coarse.resize((int(height * shape), height), Image.Resampling.BICUBIC)
+            picture = coarse.resize(sizes[rng.choice(3, p=shares)], Image.Resampling.BICUBIC)
             if label == "real":
                 picture.save(folder / f"{number}.jpg", quality=int(rng.integers(70, 95)))
             else:
                 picture.save(folder / f"{number}.png")
-    return data
 
 
 def shortcut_aucs(result):
@@ -284,17 +280,22 @@ def shortcut_aucs(result):
     return {row["family"]: row["roc_auc"] for row in shortcuts}
 
 
-def test_auditing_the_matched_data_set_finds_the_shortcuts_gone(shortcut_data, tmp_path):
-    before = shortcut_aucs(audit(shortcut_data, out=tmp_path / "audit"))
+@pytest.mark.parametrize(
+    ("n", "margin"), [(200, 0.1), pytest.param(700, 0.05, marks=pytest.mark.slow)]
+)
+def test_auditing_the_matched_data_set_finds_the_shortcuts_gone(tmp_path, n, margin):
+    # Of 200 pairs the AUC varies by 0.035 where facts and labels are unrelated.
+    fill_with_shortcuts(tmp_path / "data", n)
+    before = shortcut_aucs(audit(tmp_path / "data", out=tmp_path / "audit"))
     assert before["container"] > 0.95
     assert before["geometry"] > 0.6
-    command = [sys.executable, "-m", "fauxto", "prepare", shortcut_data, "--audit",
+    command = [sys.executable, "-m", "fauxto", "prepare", tmp_path / "data", "--audit",
                tmp_path / "audit", "--out", tmp_path / "d", "--size", "32",
                "--match", "geometry,container"]  # fmt: skip
     subprocess.run([*map(str, command)], check=True, capture_output=True)
     after = shortcut_aucs(audit(tmp_path / "d", out=tmp_path / "after"))
-    assert 0.45 <= after["container"] <= 0.55
-    assert 0.45 <= after["geometry"] <= 0.55
+    assert abs(after["container"] - 0.5) <= margin
+    assert abs(after["geometry"] - 0.5) <= margin
     # All pictures have one size now: the originals' sizes must not tell either.
     matching = read_json(tmp_path / "d" / "prepare.json")["matching"]
     assert 0.45 <= matching["geometry"]["roc_auc"] <= 0.55
