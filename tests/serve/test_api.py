@@ -3,6 +3,7 @@ import json
 import logging
 import os
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -328,6 +329,18 @@ def test_a_full_server_says_so_at_once_and_the_others_finish(scorer):
                 assert problem(response) == "busy"
                 assert response.headers["retry-after"] == "1"
         assert raw(client, content).status_code == 200
+
+
+def test_an_answer_that_takes_too_long_is_given_up(model_path):
+    scorer = OnnxScorer(model_path)
+    limits = ServeLimits(answer_timeout_s=0.2)
+    with running(scorer, limits=limits) as client:
+        answer = scorer.logits
+        scorer.logits = lambda inputs: (time.sleep(0.6), answer(inputs))[1]
+        assert problem(post(client, encoded(1))) == "busy"
+        scorer.logits = answer
+        time.sleep(0.6)
+        assert post(client, encoded(1)).status_code == 200
 
 
 def test_a_failing_model_is_a_problem_without_its_trace(model_path):

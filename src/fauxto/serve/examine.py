@@ -129,7 +129,8 @@ class Examiner:
         stability = describe_stability(detector, score, dict(zip(reencodings, again, strict=True)))
         explanation = None
         if wanted:
-            explanation = describe_heat(
+            explanation = await asyncio.to_thread(
+                describe_heat,
                 seen[0].cam,
                 options.explanation,
                 side=Label.FAKE if score >= detector.threshold else Label.REAL,

@@ -11,7 +11,7 @@ from fauxto.serve.problems import ProblemError
 from fauxto.serve.schemas import Result
 from fauxto.serve.settings import ServeSettings
 from fauxto.serve.telemetry import Telemetry
-from fauxto.serve.upload import HeldBytes, receive_files
+from fauxto.serve.upload import HeldBytes, UploadedFile, receive_files
 
 
 class Service:
@@ -60,12 +60,20 @@ class Service:
             if owe := request.scope.get("fauxto.owe"):
                 owe(len(files) - 1)
             with self._room_for(len(files)):
-                found = await asyncio.gather(
-                    *(self.examiner.examine(file, options) for file in files)
-                )
+                found = await self._examine_all(files, options)
         for one in found:
             self.telemetry.verdicts.labels(one.prediction.verdict or "error").inc()
         return found
+
+    async def _examine_all(self, files: list[UploadedFile], options: Options) -> list[Result]:
+        patience = self.settings.limits.answer_timeout_s
+        try:
+            async with asyncio.timeout(patience):
+                return await asyncio.gather(
+                    *(self.examiner.examine(file, options) for file in files)
+                )
+        except TimeoutError as error:
+            raise ProblemError("busy", f"no answer within {patience:g} s: try again") from error
 
     @contextmanager
     def _admission(self) -> Iterator[None]:

@@ -25,6 +25,7 @@ class ServeLimits:
         image_timeout_s: for decoding one picture and all that is made of it.
         upload_timeout_s: for receiving a whole request.
         stall_timeout_s: between two parts of a request, and for a request's head.
+        answer_timeout_s: from a request's last byte to its answer; longer is answered with 503.
         decode_memory_bytes: of data in each decoding process.
     """
 
@@ -39,6 +40,7 @@ class ServeLimits:
     image_timeout_s: float = 10.0
     upload_timeout_s: float = 60.0
     stall_timeout_s: float = 10.0
+    answer_timeout_s: float = 60.0
     decode_memory_bytes: int = 64_000_000 * DECODE_BYTES_PER_PIXEL
 
 
