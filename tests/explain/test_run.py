@@ -10,10 +10,14 @@ import torch
 from PIL import Image
 
 import fauxto.explain.run as verb
+import fauxto.explain.torch_subject as torch_subject
 from fauxto.core.artifacts import STAMP, read_json, write_json
 from fauxto.core.errors import ArtifactError, RecipeError
 from fauxto.core.labels import Split
 from fauxto.core.records import DataSummary, Environment, ModelCard, Policy, Preprocess
+from fauxto.explain.faithfulness import Curves, Estimate, Faithfulness, centre_prior
+from fauxto.explain.page import judge_trust
+from fauxto.explain.trust import SanityStep, Trust
 from fauxto.models.specs import MODELS, Kind, ModelSpec
 
 _location = importlib.util.spec_from_file_location("nets", Path(__file__).parent / "conftest.py")
@@ -69,12 +73,22 @@ def make_cnn():
     return module
 
 
+def make_noise_cnn():
+    """The same layers, reading the whole picture with random weights."""
+    torch.manual_seed(1)
+    module = nets.CornerCnn()
+    module.features = torch.nn.Sequential(torch.nn.Conv2d(3, 4, 8, 8), torch.nn.ReLU())
+    torch.nn.init.normal_(module.head.weight)
+    return module.eval()
+
+
 @pytest.fixture
 def runs(tmp_path, monkeypatch):
     """Two run folders whose networks are built by hand."""
     networks = {
         "corner": Loaded(make_cnn(), make_card("corner"), make_spec(Kind.CNN)),
         "vit": Loaded(nets.make_corner_vit().eval(), make_card("vit", 0.9), make_spec(Kind.VIT)),
+        "permuted": Loaded(make_noise_cnn(), make_card("permuted"), make_spec(Kind.CNN)),
     }
     folders = []
     for name in networks:
@@ -83,8 +97,8 @@ def runs(tmp_path, monkeypatch):
         stamp = {"verb": "train", "fingerprint": name, "arguments": {}, "finished": True}
         write_json(folder / STAMP, stamp)
         folders.append(folder)
-    monkeypatch.setattr(verb, "load_run", lambda run, device="cpu": networks[run.name])
-    return folders
+    monkeypatch.setattr(torch_subject, "load_run", lambda run, device="cpu": networks[run.name])
+    return folders[:2]
 
 
 @pytest.fixture
@@ -141,6 +155,92 @@ def test_faithfulness_is_written_and_the_true_map_wins(runs, data):
     assert entry["informative"]
     assert len(entry["curves"]["centre"]["deletion"]) == 11
     assert {row["share"] for row in entry["sanity"]} == {0.1, 0.25, 0.5, 1.0}
+
+
+def test_maps_are_compared_with_those_of_a_network_trained_on_permuted_labels(runs, data):
+    permuted = runs[0].parent / "permuted"
+    options = {"data": data, "tested": 12, "target": "fake"}
+    other = run(runs[:1], **options, control=[permuted], name="other")
+    (entry,) = read_json(other.folder / "faithfulness.json")["methods"]
+    assert entry["control"]["mean"] < 0.5
+    assert entry["depends_on_labels"] is True
+    page = (other.folder / "index.html").read_text()
+    assert "corner: permuted" in page
+    assert "Not to be believed" not in page
+    same = run(runs[:1], **options, control=runs[:1], name="same")
+    (entry,) = read_json(same.folder / "faithfulness.json")["methods"]
+    assert entry["control"]["mean"] == pytest.approx(1)
+    assert entry["depends_on_labels"] is False
+    page = (same.folder / "index.html").read_text()
+    assert "Not to be believed" in page
+    assert page.count("nearly the same map when trained on permuted labels") == 2
+
+
+def test_method_that_knows_nothing_of_the_network_is_labelled_so(runs, data, monkeypatch):
+    def lie(module, inputs, layout, name, sides):
+        return np.repeat(centre_prior(*inputs.shape[2:])[None], len(inputs), axis=0)
+
+    monkeypatch.setattr(torch_subject, "explain_sides", lie)
+    result = run(runs[:1], data=data, tested=12)
+    page = (result.folder / "index.html").read_text()
+    (entry,) = read_json(result.folder / "faithfulness.json")["methods"]
+    assert entry["over_centre"] == {"mean": 0, "low": 0, "high": 0}
+    assert not entry["informative"]
+    assert page.count("nearly the same map without what was learned") == 2  # pictures and table
+
+
+def make_trust(centre, random, left=0.0, control=None):
+    curves = Curves(np.array([1.0, 0.0]), np.array([0.0, 1.0]))
+    gains = [Estimate(mean, mean - 0.01, mean + 0.01) for mean in (0.2, random, centre)]
+    found = Faithfulness(20, {"map": curves, "centre": curves, "random": curves}, *gains)
+    likeness = None if control is None else Estimate(control, control, control)
+    return Trust("gradcam", found, (SanityStep(1.0, left),), likeness)
+
+
+@pytest.mark.parametrize(
+    ("trust", "label"),
+    [
+        (make_trust(0.1, 0.1), "more faithful than a bright centre and random blobs"),
+        (make_trust(0.005, 0.1), "no better than a bright centre"),
+        (make_trust(-0.1, 0.1), "less faithful than a bright centre"),
+        (make_trust(0.1, 0.0), "no better than random blobs"),
+        (make_trust(0.1, 0.1, left=0.9), "nearly the same map without what was learned"),
+        (make_trust(0.1, 0.1, control=0.9), "nearly the same map when trained on permuted"),
+    ],
+)
+def test_every_doubt_has_its_label(trust, label):
+    assert judge_trust(trust).startswith(label)
+    assert trust.is_believable is label.startswith("more faithful")
+
+
+def test_numbers_are_given_by_class_outcome_generator_and_source(runs, tmp_path):
+    rows = []
+    for index in range(24):
+        label = "fake" if index % 2 else "real"
+        Image.new("RGB", (30, 30), (10 * index, 200, 90)).save(tmp_path / f"{index}.png")
+        maker = ("mill", "forge")[index % 4 // 2] if index % 2 else ""
+        rows.append(f"{index}.png,{label},{'shop' if index < 12 else 'rare'},{maker}")
+    table = tmp_path / "images.csv"
+    table.write_text("path,label,source,generator\n" + "\n".join(rows) + "\n")
+    result = run(runs[:1], data=table, measured=24)
+    groups = read_json(result.folder / "faithfulness.json")["groups"]
+    found = {(row["by"], row["value"]): row["images"] for row in groups}
+    assert found["label", "fake"] == found["label", "real"] == 12
+    assert found["generator", "mill"] == found["generator", "forge"] == 6
+    assert found["source", "shop"] == found["source", "rare"] == 12
+    assert sum(images for (by, _), images in found.items() if by == "outcome") == 24
+    page = (result.folder / "index.html").read_text()
+    assert page.count("Mean map of mill") == 1
+    for heading in ("By class", "By outcome", "By generator", "By source"):
+        assert f"<h3>{heading}</h3>" in page
+
+
+def test_strength_is_that_of_the_overlay_files(runs, data):
+    result = run(runs[:1], data=data, strength=0.0)
+    (overlay, *_) = sorted(result.folder.glob("01-*-overlay.png"))
+    (original,) = (p for p in result.folder.glob("01-*.png") if "--" not in p.name)
+    with Image.open(overlay) as one, Image.open(original) as other:
+        assert one.tobytes() == other.tobytes()
 
 
 def test_one_run_is_explained_in_its_own_folder(runs, data):
@@ -227,9 +327,10 @@ def test_many_pictures_are_linked_not_inlined(runs, data, tmp_path, monkeypatch)
     [
         ({}, "nothing to explain"),
         ({"method": "lime"}, "'lime'"),
-        ({"method": "rollout"}, "cannot explain a network of kind 'cnn'"),
+        ({"method": "rollout"}, "cannot explain corner, a network of kind 'cnn'"),
         ({"target": "both"}, "target must be"),
         ({"name": "../elsewhere"}, "plain folder name"),
+        ({"strength": 1.5}, "strength must lie"),
     ],
 )
 def test_options_that_do_not_fit_leave_nothing_behind(runs, data, options, message):
@@ -242,6 +343,11 @@ def test_options_that_do_not_fit_leave_nothing_behind(runs, data, options, messa
 def test_several_runs_need_a_folder(runs, data):
     with pytest.raises(RecipeError, match="--out"):
         run(runs, data=data)
+
+
+def test_a_control_of_another_kind_is_refused(runs, data):
+    with pytest.raises(RecipeError, match="cannot be explained by all methods of vit"):
+        run(runs[1:], data=data, control=runs[:1], tested=8)
 
 
 def test_unfinished_run_is_refused(runs, data):

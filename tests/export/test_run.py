@@ -72,7 +72,8 @@ def test_a_file_whose_scores_differ_is_not_written(tmp_path, monkeypatch):
             return Module()(torch.from_numpy(inputs)).numpy() + np.array([[0.0, 0.5]])
 
     monkeypatch.setattr(verb, "load_run", lambda run: Loaded())
-    monkeypatch.setattr(verb, "_to_onnx", lambda loaded: b"content")
+    monkeypatch.setattr(verb, "with_cam", lambda loaded: loaded.module)
+    monkeypatch.setattr(verb, "_to_onnx", lambda loaded, network: b"content")
     monkeypatch.setattr(verb, "OnnxScorer", Wrong)
     with pytest.raises(ArtifactError, match=r"was not written: its scores differ"):
         verb.export(tmp_path, out=tmp_path / "model.onnx")

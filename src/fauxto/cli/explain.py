@@ -17,10 +17,11 @@ from fauxto.cli.options import (
     Workers,
 )
 from fauxto.core.labels import Split
+from fauxto.explain.catalogue import METHODS, Target
 
 
 def explain(
-    runs: Annotated[list[Path], typer.Argument(help="One or more run folders.")],
+    runs: Annotated[list[Path], typer.Argument(help="Run folders and .onnx files.")],
     data: Annotated[
         Path | None, typer.Option("--data", help="Folder written by 'fauxto prepare'.")
     ] = None,
@@ -28,14 +29,41 @@ def explain(
         list[Path] | None, typer.Option("--images", help="A picture to explain (repeatable).")
     ] = None,
     method: Annotated[
-        str, typer.Option("--method", help="auto: Grad-CAM for CNNs, rollout for transformers.")
-    ] = "auto",
+        list[str] | None,
+        typer.Option(
+            "--method",
+            help="auto (Grad-CAM for CNNs, rollout for transformers, an ONNX file's own map), all, "
+            f"or some of {', '.join(METHODS)} (repeatable).",
+            show_default="auto",
+        ),
+    ] = None,
+    target: Annotated[
+        Target, typer.Option("--target", help="Whose evidence the maps show.")
+    ] = Target.PREDICTED,
     sample: Annotated[
-        int, typer.Option("--sample", min=1, help="Pictures drawn from --data, both classes.")
+        int, typer.Option("--sample", min=1, help="Pictures shown, chosen among those measured.")
     ] = 8,
+    measured: Annotated[
+        int, typer.Option("--measured", min=1, help="Pictures drawn from --data, both classes.")
+    ] = 500,
+    tested: Annotated[
+        int, typer.Option("--tested", min=0, help="Pictures on which the maps are put to the test.")
+    ] = 32,
+    control: Annotated[
+        list[Path] | None,
+        typer.Option("--control", help="The same network trained on permuted labels (repeatable)."),
+    ] = None,
+    strength: Annotated[
+        float, typer.Option("--strength", min=0, max=1, help="Of the map in the overlay files.")
+    ] = 0.5,
     split: Annotated[Split, typer.Option("--split", help="Which part of --data.")] = Split.TEST,
     out: Annotated[
-        Path | None, typer.Option("--out", "-o", help="Default RUN/explanations/NAME.")
+        Path | None,
+        typer.Option(
+            "--out",
+            "-o",
+            help="Default RUN/explanations/NAME of the only run.",
+        ),
     ] = None,
     name: Annotated[str, typer.Option("--name", help="Folder under RUN/explanations.")] = "default",
     seed: Seed = 42,
@@ -56,7 +84,7 @@ def explain(
             runs,
             data=data,
             images=images or (),
-            method=method,
+            method=",".join(method or ["auto"]),
             sample=sample,
             split=split,
             out=out,
@@ -66,6 +94,11 @@ def explain(
             seed=seed,
             overwrite=overwrite,
             progress=progress,
+            target=target,
+            measured=measured,
+            tested=tested,
+            control=control or (),
+            strength=strength,
         )
     console.refuse_reused(result.folder, reused=result.reused)
     if as_json:

@@ -10,11 +10,9 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-import torch
-from jaxtyping import Float
+from jaxtyping import Float, Float32
 from scipy.integrate import trapezoid
 from scipy.ndimage import gaussian_filter, zoom
-from torch import Tensor
 
 STEPS: Final = 10
 """Equal shares of the pixels that are removed or shown one after another."""
@@ -25,7 +23,7 @@ RANDOM_CELLS: Final = 7
 RESAMPLES: Final = 2000
 """Bootstrap resamples behind an interval of 95 %."""
 
-Scorer = Callable[[Tensor], Tensor]
+Scorer = Callable[[Float32[np.ndarray, "n 3 h w"]], Float[np.ndarray, " n"]]
 """Images ``(n, 3, h, w)`` to the score of the explained side ``(n,)`` in [0, 1]."""
 
 
@@ -43,11 +41,10 @@ def random_map(height: int, width: int, rng: np.random.Generator) -> Float[np.nd
     return np.clip(smooth, 0.0, 1.0).astype(np.float32)
 
 
-def blurred(inputs: Float[Tensor, "n 3 h w"]) -> Float[Tensor, "n 3 h w"]:
-    """Return images without detail; the blur's standard deviation is a tenth of the short side."""
-    sigma = min(inputs.shape[-2:]) / 10
-    soft = gaussian_filter(inputs.cpu().numpy(), sigma=(0, 0, sigma, sigma), truncate=3)
-    return torch.from_numpy(soft).to(inputs.device)
+def blurred(image: Float32[np.ndarray, "3 h w"]) -> Float32[np.ndarray, "3 h w"]:
+    """Return an image without detail: the blur's deviation is a tenth of the short side."""
+    sigma = min(image.shape[-2:]) / 10
+    return gaussian_filter(image, sigma=(0, sigma, sigma), truncate=3)
 
 
 @dataclass(frozen=True)
@@ -70,7 +67,7 @@ class Curves:
 
 
 def trace_curves(
-    score: Scorer, image: Float[Tensor, "3 h w"], heat: Float[np.ndarray, "h w"]
+    score: Scorer, image: Float32[np.ndarray, "3 h w"], heat: Float[np.ndarray, "h w"]
 ) -> Curves:
     """Return the deletion and insertion curves of one map.
 
@@ -90,13 +87,10 @@ def trace_curves(
     rank = np.empty(order.size, dtype=np.int64)
     rank[order] = np.arange(order.size)
     limits = np.linspace(0, order.size, STEPS + 1).round()
-    chosen = torch.as_tensor(
-        rank.reshape(1, 1, height, width) < limits[:, None, None, None], device=image.device
-    )
-    plain = image[None].expand(STEPS + 1, -1, -1, -1)
-    without = torch.where(chosen, torch.zeros_like(plain), plain)
-    only = torch.where(chosen, plain, blurred(image[None]).expand_as(plain))[:-1]
-    scores = score(torch.cat([without, only])).double().cpu().numpy()
+    chosen = rank.reshape(1, 1, height, width) < limits[:, None, None, None]
+    without = np.where(chosen, np.float32(0), image)
+    only = np.where(chosen[:-1], image, blurred(image))
+    scores = score(np.concatenate([without, only]))
     deletion, shown = scores[: STEPS + 1], scores[STEPS + 1 :]
     insertion = np.concatenate([shown, deletion[:1]])  # all shown is nothing removed
     return Curves(deletion=deletion, insertion=insertion)

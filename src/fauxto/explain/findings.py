@@ -22,6 +22,8 @@ class Findings:
     """By the subject's name."""
     trusts: Mapping[str, Sequence[Trust]]
     """By the subject's name; empty where belief was not tested."""
+    controls: Mapping[str, Subject]
+    """Networks trained on permuted labels, by the name of the subject they belong to."""
     target: Target
     why_untested: str
     """Why belief was not tested, in a sentence; empty where it was."""

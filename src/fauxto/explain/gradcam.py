@@ -7,10 +7,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from fauxto.explain.hooks import borrowed, recorded_layer
+from fauxto.explain.hooks import borrowed, log_odds, recorded_layer
 from fauxto.explain.layout import Layout, to_grid
 from fauxto.explain.maps import rescale, to_pixels
-from fauxto.explain.target import log_odds
 
 Combine = Callable[[Tensor, Tensor], Tensor]
 

@@ -5,7 +5,9 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 
 import torch
+from jaxtyping import Float
 from torch import Tensor, nn
+from torch.utils.hooks import RemovableHandle
 
 from fauxto.core.errors import RecipeError
 from fauxto.explain.layout import find_layer
@@ -31,6 +33,12 @@ def borrowed(module: nn.Module) -> Iterator[nn.Module]:
             part.training = flag
         for weight, flag in learning:
             weight.requires_grad = flag
+
+
+def log_odds(module: nn.Module, inputs: Float[Tensor, "n 3 h w"]) -> Float[Tensor, " n"]:
+    """Return the log odds of fake: positive where the network leans to fake."""
+    logits = module(inputs)
+    return logits[:, 1] - logits[:, 0]
 
 
 @dataclass
@@ -78,6 +86,28 @@ def recorded_layer(module: nn.Module, path: str) -> Iterator[Recording]:
         yield recording
     finally:
         handle.remove()
+
+
+@contextmanager
+def recorded_outputs(module: nn.Module) -> Iterator[list[tuple[str, Tensor]]]:
+    """Record every layer's output and, after ``backward``, its gradient, in order of running."""
+    recorded: list[tuple[str, Tensor]] = []
+
+    def watch(path: str, part: nn.Module) -> RemovableHandle:
+        def record(_part: nn.Module, _inputs: object, output: object) -> Tensor | None:
+            if not isinstance(output, Tensor) or not output.requires_grad:
+                return None
+            output.retain_grad()
+            recorded.append((path, output))
+            return output.clone()
+
+        return part.register_forward_hook(record)
+
+    with ExitStack() as stack:
+        for path, part in module.named_modules():
+            if path:
+                stack.callback(watch(path, part).remove)
+        yield recorded
 
 
 def attention_parts(module: nn.Module) -> list[nn.Module]:

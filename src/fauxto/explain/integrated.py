@@ -8,10 +8,9 @@ from jaxtyping import Float
 from scipy.ndimage import gaussian_filter
 from torch import Tensor, nn
 
-from fauxto.explain.hooks import borrowed
+from fauxto.explain.hooks import borrowed, log_odds
 from fauxto.explain.layout import Layout
 from fauxto.explain.maps import rescale
-from fauxto.explain.target import log_odds
 
 STEPS: Final = 24
 """Points of the Gauss-Legendre rule on the straight path."""

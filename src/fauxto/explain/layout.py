@@ -1,12 +1,26 @@
 """What a method must know of a network: where its features lie and how tokens map to pixels."""
 
+import math
 from dataclasses import dataclass
+from typing import Final
 
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from fauxto.core.errors import RecipeError
 from fauxto.models.specs import Kind, ModelSpec
+
+MOST_PREFIX_TOKENS: Final = 16
+"""Class and register tokens that are looked for where nothing tells how many there are."""
+
+
+@dataclass(frozen=True)
+class TokenGrid:
+    """How tokens lie on the picture: some without a place first, then row by row."""
+
+    rows: int
+    columns: int
+    prefix: int
 
 
 @dataclass(frozen=True)
@@ -53,8 +67,11 @@ def find_layer(module: nn.Module, path: str) -> nn.Module:
         ) from error
 
 
-def token_grid(tokens: int, inputs: Float[Tensor, "n 3 h w"], layout: Layout) -> tuple[int, int]:
-    """Return rows and columns of the patch tokens.
+def token_grid(tokens: int, inputs: Float[Tensor, "n 3 h w"], layout: Layout) -> TokenGrid:
+    """Return how tokens lie on the picture.
+
+    Where the layout knows no patch size, the grid is the largest one with the picture's aspect
+    that leaves at most ``MOST_PREFIX_TOKENS`` tokens over; those come first.
 
     Args:
         tokens: tokens in all, prefix included.
@@ -62,17 +79,24 @@ def token_grid(tokens: int, inputs: Float[Tensor, "n 3 h w"], layout: Layout) ->
         layout: patch size and number of prefix tokens.
 
     Raises:
-        RecipeError: patch size and prefix do not account for the tokens.
+        RecipeError: patch size and prefix do not account for the tokens, or no grid fits.
     """
     height, width = inputs.shape[-2:]
-    patch = layout.patch_px
-    rows, columns = (height // patch, width // patch) if patch else (0, 0)
-    if patch == 0 or rows * columns + layout.prefix_tokens != tokens:
-        raise RecipeError(
-            f"{tokens} tokens do not fit an input of {height} × {width} px with patches of "
-            f"{patch} px and {layout.prefix_tokens} prefix tokens: correct the model's row"
-        )
-    return rows, columns
+    patch, prefix = layout.patch_px, layout.prefix_tokens
+    if patch:
+        rows, columns = height // patch, width // patch
+        if rows * columns + prefix == tokens:
+            return TokenGrid(rows, columns, prefix)
+    else:
+        for left in range(min(MOST_PREFIX_TOKENS, tokens - 1) + 1):
+            rows = round(((tokens - left) * height / width) ** 0.5)
+            columns = (tokens - left) // max(1, rows)
+            if rows * columns == tokens - left and rows * width == columns * height:
+                return TokenGrid(rows, columns, left)
+    raise RecipeError(
+        f"{tokens} tokens do not fit an input of {height} × {width} px with patches of "
+        f"{patch or 'unknown'} px and {prefix} prefix tokens: correct the model's row"
+    )
 
 
 def to_grid(
@@ -81,7 +105,8 @@ def to_grid(
     """Return features as channels over positions.
 
     Args:
-        features: ``(n, c, rows, columns)`` as it is, or tokens ``(n, tokens, c)``.
+        features: ``(n, c, rows, columns)`` or ``(n, rows, columns, c)``, told apart by the
+            picture's aspect, or tokens ``(n, tokens, c)``.
         inputs: what the network was given.
         layout: how tokens map to pixels.
 
@@ -89,12 +114,17 @@ def to_grid(
         RecipeError: features of another shape have no positions.
     """
     if features.ndim == 4:
-        return features
+        aspect = inputs.shape[2] / inputs.shape[3]
+        first, second = (
+            abs(math.log(rows / columns / aspect))
+            for rows, columns in (features.shape[2:], features.shape[1:3])
+        )
+        return features if first <= second else features.permute(0, 3, 1, 2)
     if features.ndim != 3:
         raise RecipeError(
             f"layer {layout.cam_layer!r} gives features of shape {tuple(features.shape)}, which "
             "have no positions: choose an earlier cam_layer"
         )
-    rows, columns = token_grid(features.shape[1], inputs, layout)
-    patches = features[:, layout.prefix_tokens :]
-    return patches.transpose(1, 2).reshape(features.shape[0], -1, rows, columns)
+    grid = token_grid(features.shape[1], inputs, layout)
+    patches = features[:, grid.prefix :]
+    return patches.transpose(1, 2).reshape(features.shape[0], -1, grid.rows, grid.columns)

@@ -1,7 +1,6 @@
-"""The table of explanation methods and the one door to them."""
+"""How each method is computed on a torch network, and the one door to it."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from functools import partial
 from types import MappingProxyType
 from typing import Final
@@ -11,141 +10,72 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from fauxto.core.errors import RecipeError
+from fauxto.explain.catalogue import AUTO, choose_methods
 from fauxto.explain.gradcam import COMBINATIONS, explain_by_gradcam
-from fauxto.explain.hooks import borrowed
+from fauxto.explain.hooks import attention_parts, borrowed, log_odds
 from fauxto.explain.integrated import explain_by_integrated_gradients
 from fauxto.explain.layout import Layout
-from fauxto.explain.occlusion import explain_by_occlusion
+from fauxto.explain.occlusion import occlude
 from fauxto.explain.rollout import HeadFusion, explain_by_gradient_rollout, explain_by_rollout
-from fauxto.explain.target import Target, choose_directions, log_odds
+from fauxto.explain.target import Target, choose_directions
 from fauxto.models.specs import Kind
-
-AUTO: Final = "auto"
-"""Grad-CAM for CNNs, attention rollout for ViTs: the report's way."""
-
 
 Explain = Callable[[nn.Module, Tensor, Tensor, Layout], Tensor]
 """A method: network, images ``(n, 3, h, w)``, sides ``(n,)`` and layout to maps ``(n, h, w)``."""
 
 
-@dataclass(frozen=True)
-class Method:
-    """A row of ``METHODS``."""
-
-    title: str
-    kinds: tuple[Kind, ...]
-    """Networks it can explain."""
-    explain: Explain
-    meaning: str
-    """What a bright spot says, in one sentence."""
-    sided: bool = True
-    """Whether maps for fake and for real differ."""
-    slow: bool = False
-    """Whether a map costs dozens of forward passes, so that fewer images are explained."""
-
-
-_BOTH: Final[tuple[Kind, ...]] = (Kind.CNN, Kind.VIT)
-_CAM: Final = "Features of the last layer with positions, weighted by what they add to the side."
-_ROLLOUT: Final = "Where attention reads, over all layers; the same for both sides."
-
-METHODS: Final[Mapping[str, Method]] = MappingProxyType(
-    {
-        "gradcam": Method("Grad-CAM", _BOTH, explain_by_gradcam, _CAM),
-        "gradcam++": Method(
-            "Grad-CAM++",
-            _BOTH,
-            partial(explain_by_gradcam, combine=COMBINATIONS["gradcam++"]),
-            "As Grad-CAM, with more weight for several separate places.",
-        ),
-        "hirescam": Method(
-            "HiResCAM",
-            _BOTH,
-            partial(explain_by_gradcam, combine=COMBINATIONS["hirescam"]),
-            "As Grad-CAM, each position with its own gradient.",
-        ),
-        "layercam": Method(
-            "LayerCAM",
-            _BOTH,
-            partial(explain_by_gradcam, combine=COMBINATIONS["layercam"]),
-            "As HiResCAM, with gradients for the asked side only.",
-        ),
-        "rollout": Method(
-            "Attention rollout", (Kind.VIT,), explain_by_rollout, _ROLLOUT, sided=False
-        ),
-        "rollout-max": Method(
-            "Attention rollout, strongest head",
-            (Kind.VIT,),
-            partial(explain_by_rollout, fusion=HeadFusion.MAX),
-            _ROLLOUT,
-            sided=False,
-        ),
-        "rollout-min": Method(
-            "Attention rollout, weakest head",
-            (Kind.VIT,),
-            partial(explain_by_rollout, fusion=HeadFusion.MIN),
-            _ROLLOUT,
-            sided=False,
-        ),
-        "rollout-no-residual": Method(
-            "Attention rollout, without skip connections",
-            (Kind.VIT,),
-            partial(explain_by_rollout, residual=False),
-            _ROLLOUT,
-            sided=False,
-        ),
-        "gradient-rollout": Method(
-            "Gradient-weighted rollout",
-            (Kind.VIT,),
-            explain_by_gradient_rollout,
-            "Where attention reads and what it reads speaks for the side.",
-        ),
-        "occlusion": Method(
-            "Occlusion",
-            _BOTH,
-            explain_by_occlusion,
-            "How much the side loses when this place is covered with the mean colour.",
-            slow=True,
-        ),
-        "integrated-gradients": Method(
-            "Integrated gradients",
-            _BOTH,
-            explain_by_integrated_gradients,
-            "What the pixels add to the side on the way from the mean colour to the picture.",
-            slow=True,
-        ),
-    }
-)
-"""Every method, by the name that ``--method`` takes."""
-
-
-def choose_methods(request: str, kind: Kind) -> tuple[str, ...]:
-    """Return the names of the methods to use on a network.
+def explain_by_occlusion(
+    module: nn.Module,
+    inputs: Float[Tensor, "n 3 h w"],
+    directions: Float[Tensor, " n"],
+    layout: Layout,  # noqa: ARG001 - works on any network
+) -> Float[Tensor, "n h w"]:
+    """Return occlusion maps in [0, 1]; see ``occlude``.
 
     Args:
-        request: ``auto``, ``all``, or names joined by commas.
-        kind: the kind of network; methods that cannot explain it are left out.
-
-    Raises:
-        RecipeError: a name is unknown, or no named method can explain this kind.
+        module: a network that gives two logits.
+        inputs: normalised images.
+        directions: +1 explains fake, −1 real.
+        layout: not used.
     """
-    if request == AUTO:
-        return ("gradcam",) if kind is Kind.CNN else ("rollout",)
-    names = tuple(METHODS) if request == "all" else tuple(dict.fromkeys(request.split(",")))
-    unknown = [name for name in names if name not in METHODS]
-    if unknown:
-        raise RecipeError(
-            f"no explanation method is called {unknown[0]!r}: choose auto, all or some of "
-            f"{', '.join(METHODS)}"
-        )
-    fitting = tuple(name for name in names if kind in METHODS[name].kinds)
-    if not fitting:
-        possible = ", ".join(name for name, row in METHODS.items() if kind in row.kinds)
-        raise RecipeError(
-            f"--method {request} cannot explain a network of kind '{kind}': "
-            f"choose auto or some of {possible}"
-        )
-    return fitting
+
+    def odds(images: Float[np.ndarray, "m 3 h w"]) -> Float[np.ndarray, " m"]:
+        covered = torch.from_numpy(images).to(inputs.device)
+        return log_odds(module, covered).double().cpu().numpy()
+
+    with borrowed(module), torch.no_grad():
+        maps = occlude(odds, inputs.detach().cpu().numpy(), directions.cpu().numpy())
+        return torch.from_numpy(maps)
+
+
+ON_MAPS: Final[Mapping[str, Explain]] = MappingProxyType(
+    {name: partial(explain_by_gradcam, combine=combine) for name, combine in COMBINATIONS.items()}
+)
+ON_ATTENTION: Final[Mapping[str, Explain]] = MappingProxyType(
+    {
+        "rollout": explain_by_rollout,
+        "rollout-max": partial(explain_by_rollout, fusion=HeadFusion.MAX),
+        "rollout-min": partial(explain_by_rollout, fusion=HeadFusion.MIN),
+        "rollout-no-residual": partial(explain_by_rollout, residual=False),
+        "gradient-rollout": explain_by_gradient_rollout,
+    }
+)
+ON_PIXELS: Final[Mapping[str, Explain]] = MappingProxyType(
+    {
+        "occlusion": explain_by_occlusion,
+        "integrated-gradients": explain_by_integrated_gradients,
+    }
+)
+
+
+def possible_methods(module: nn.Module, kind: Kind) -> tuple[str, ...]:
+    """Return the methods that can explain a network, the one that ``auto`` takes first.
+
+    Attention rollout needs a ViT whose attention weights can be read.
+    """
+    if kind is Kind.VIT and attention_parts(module):
+        return (*ON_ATTENTION, *ON_MAPS, *ON_PIXELS)
+    return (*ON_MAPS, *ON_PIXELS)
 
 
 def explain_batch(
@@ -168,7 +98,8 @@ def explain_batch(
     Raises:
         RecipeError: the method is unknown or cannot explain this network.
     """
-    (name,) = choose_methods(method, layout.kind)[:1]
+    possible = possible_methods(module, layout.kind)
+    (name,) = choose_methods(method, possible, f"a network of kind '{layout.kind}'")[:1]
     odds = np.zeros(inputs.shape[0])
     if target is Target.PREDICTED:
         with borrowed(module), torch.no_grad():
@@ -187,5 +118,5 @@ def explain_sides(
     """Return one method's maps for given sides: +1 explains fake, −1 real."""
     with torch.inference_mode(mode=False):
         sides = torch.tensor(directions, dtype=inputs.dtype, device=inputs.device)
-    maps = METHODS[name].explain(module, inputs, sides, layout)
-    return maps.detach().float().cpu().numpy()
+    explain = {**ON_MAPS, **ON_ATTENTION, **ON_PIXELS}[name]
+    return explain(module, inputs, sides, layout).detach().float().cpu().numpy()

@@ -8,11 +8,11 @@ import polars as pl
 from PIL import Image
 
 from fauxto.core.artifacts import PAGE, REGIONS
+from fauxto.explain.catalogue import METHODS
 from fauxto.explain.findings import Findings
-from fauxto.explain.methods import METHODS
 from fauxto.explain.pictures import SIDE_BY_SIDE, Case
-from fauxto.explain.study import OUTCOMES, SLOW_IMAGES, STEADY_IMAGES
-from fauxto.explain.summary import MEASURE_WORDS
+from fauxto.explain.study import OUTCOMES, SLOW_IMAGES, STEADY_IMAGES, Group, MeanMap
+from fauxto.explain.summary import GROUPINGS, MEASURE_WORDS
 from fauxto.explain.target import Target
 from fauxto.explain.trust import Trust
 from fauxto.imaging.overlay import HEAT_GRADIENT, colour_map
@@ -22,11 +22,25 @@ from fauxto.report.page import image_uri, write_page
 SIGNIFICANT: Final = 0.05
 """Adjusted p value below which a difference is counted."""
 
-_OUTCOME_WORDS: Final = {
+MANY_PANELS: Final = 3
+"""Models times methods above which the page opens with one method, overlays only."""
+
+MOST_MEANS: Final = 12
+"""Mean maps shown of generators and of sources, those of most images."""
+
+_VALUE_WORDS: Final = {
+    "fake": "fakes",
+    "real": "reals",
     "tp": "fakes called fake",
     "fn": "fakes called real",
     "fp": "reals called fake",
     "tn": "reals called real",
+}
+_GROUPING_WORDS: Final = {
+    "label": "By class",
+    "outcome": "By outcome",
+    "generator": "By generator",
+    "source": "By source",
 }
 _QUESTIONS: Final = {
     Target.PREDICTED: "Each map shows what speaks for the side that the network took.",
@@ -51,6 +65,7 @@ def write_explain_page(
         cases: the chosen images.
         folder: of the explanation.
     """
+    trusts = _trust_rows(findings)
     methods = list(dict.fromkeys(name for _, name in findings.pairs()))
     models = [subject.name for subject in findings.subjects]
     measured = regions.filter(pl.col("error").is_null())["path"].n_unique()
@@ -72,8 +87,11 @@ def write_explain_page(
         models=models,
         methods=[METHODS[name] for name in methods],
         cases=cases,
+        overview=_group_cases(cases),
+        many=len(methods) * len(models) > MANY_PANELS,
+        doubts=[row for row in trusts if not row["believable"]],
         side_by_side=SIDE_BY_SIDE,
-        trusts=_trust_rows(findings),
+        trusts=trusts,
         tested=max(
             (t.faithfulness.images for ts in findings.trusts.values() for t in ts), default=0
         ),
@@ -88,9 +106,18 @@ def write_explain_page(
         ],
         steady_images=STEADY_IMAGES,
         slow_images=SLOW_IMAGES,
+        measures=MEASURE_WORDS,
+        groupings=_grouping_rows(summary),
+        controls=[f"{name}: {control.name}" for name, control in findings.controls.items()],
         differing=sum(row["p"] < SIGNIFICANT for row in summary["differences"]),
         differences=[
-            row | {"title": METHODS[row["method"]].title, "words": MEASURE_WORDS[row["measure"]]}
+            row
+            | {
+                "title": METHODS[row["method"]].title,
+                "words": MEASURE_WORDS[row["measure"]],
+                "first": _VALUE_WORDS[row["first"]],
+                "second": _VALUE_WORDS[row["second"]],
+            }
             for row in summary["differences"]
         ],
         broken=sorted(set(broken.iter_rows())),
@@ -127,9 +154,10 @@ def _trust_rows(findings: Findings) -> list[dict[str, Any]]:
                     "gain": found.gain,
                     "over_centre": found.over_centre,
                     "over_random": found.over_random,
-                    "after_destroying": trust.sanity[-1].agreement,
-                    "believable": found.is_informative and trust.depends_on_weights,
-                    "finding": _judge_trust(trust),
+                    "after_destroying": trust.sanity[-1].agreement if trust.sanity else None,
+                    "control": trust.control,
+                    "believable": trust.is_believable,
+                    "finding": judge_trust(trust),
                     "plot": plot_faithfulness(
                         f"{subject.name} · {title}",
                         {name: curve.deletion for name, curve in found.curves.items()},
@@ -140,10 +168,13 @@ def _trust_rows(findings: Findings) -> list[dict[str, Any]]:
     return rows
 
 
-def _judge_trust(trust: Trust) -> str:
+def judge_trust(trust: Trust) -> str:
+    """Return what the tests of a method say, in words."""
     found = trust.faithfulness
-    if not trust.depends_on_weights:
+    if trust.depends_on_weights is False:
         return "nearly the same map without what was learned"
+    if trust.depends_on_labels is False:
+        return "nearly the same map when trained on permuted labels"
     if found.is_informative:
         return "more faithful than a bright centre and random blobs"
     if found.over_centre.high < 0:
@@ -153,23 +184,64 @@ def _judge_trust(trust: Trust) -> str:
     return "no better than a bright centre, as far as these images tell"
 
 
+def _group_cases(cases: Sequence[Case]) -> list[dict[str, Any]]:
+    """Return the cases by the reason they were chosen for, with their numbers on the page."""
+    reasons = dict.fromkeys(case.reason for case in cases)
+    return [
+        {
+            "reason": reason,
+            "cases": [(n, case) for n, case in enumerate(cases, 1) if case.reason == reason],
+        }
+        for reason in reasons
+    ]
+
+
+def _grouping_rows(summary: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the mean numbers of groups, one table for each way to group."""
+    return [
+        {
+            "heading": _GROUPING_WORDS[by],
+            "rows": [
+                row
+                | {
+                    "title": METHODS[row["method"]].title,
+                    "words": _VALUE_WORDS.get(row["value"], row["value"]),
+                }
+                for row in summary["groups"]
+                if row["by"] == by
+            ],
+        }
+        for by in GROUPINGS
+    ]
+
+
 def _mean_rows(findings: Findings) -> list[dict[str, Any]]:
-    groups = []
+    rows = []
     for subject, method in findings.pairs():
-        means = findings.studies[subject.name].means
-        outcomes = []
-        for outcome in OUTCOMES:
-            mean = means.get((method, outcome))
-            if mean is None:
-                continue
-            heat = mean.total / mean.images
-            shades = colour_map(heat / max(float(heat.max()), 1e-12))
-            small = Image.fromarray(shades).resize((112, 112), Image.Resampling.BILINEAR)
-            uri = image_uri(small, "JPEG", quality=85)
-            words = _OUTCOME_WORDS[outcome]
-            outcomes.append({"uri": uri, "words": words, "images": mean.images})
-        if outcomes:
-            groups.append(
-                {"run": subject.name, "title": METHODS[method].title, "outcomes": outcomes}
-            )
-    return groups
+        means = {
+            group: mean
+            for (name, group), mean in findings.studies[subject.name].means.items()
+            if name == method
+        }
+        outcomes = [Group("outcome", outcome) for outcome in OUTCOMES]
+        shown = [_mean_cell(group, means[group]) for group in outcomes if group in means]
+        others = []
+        for by in ("generator", "source"):
+            of_kind = sorted(group for group in means if group.by == by)
+            of_kind.sort(key=lambda group: -means[group].images)
+            others += [_mean_cell(group, means[group]) for group in of_kind[:MOST_MEANS]]
+        if shown:
+            title = METHODS[method].title
+            rows.append({"run": subject.name, "title": title, "outcomes": shown, "others": others})
+    return rows
+
+
+def _mean_cell(group: Group, mean: MeanMap) -> dict[str, Any]:
+    heat = mean.total / mean.images
+    shades = colour_map(heat / max(float(heat.max()), 1e-12))
+    small = Image.fromarray(shades).resize((112, 112), Image.Resampling.BILINEAR)
+    return {
+        "uri": image_uri(small, "JPEG", quality=85),
+        "words": _VALUE_WORDS.get(group.value, group.value),
+        "images": mean.images,
+    }

@@ -12,14 +12,14 @@ from PIL import Image
 
 from fauxto.core.artifacts import write_bytes
 from fauxto.core.labels import Label, Verdict
+from fauxto.explain.catalogue import METHODS
 from fauxto.explain.findings import Findings
-from fauxto.explain.methods import METHODS
 from fauxto.explain.selection import Choice
 from fauxto.explain.study import KeptMap
 from fauxto.explain.subject import Subject
 from fauxto.imaging.overlay import colour_map, overlay_heat
 from fauxto.report.explain_figures import Panel, draw_side_by_side
-from fauxto.report.page import image_uri
+from fauxto.report.page import image_uri, thumbnail_uri
 
 SIDE_BY_SIDE: Final = "side-by-side.png"
 
@@ -28,6 +28,9 @@ MAX_INLINE_CELLS: Final = 400
 
 MAX_SIDE_BY_SIDE: Final = 12
 """Images of the side-by-side figure; the page shows all."""
+
+OVERVIEW_PX: Final = 112
+"""Side of the small pictures that lead to the chosen images."""
 
 _NAME_CHARACTERS: Final = 32
 
@@ -60,16 +63,24 @@ class Case:
     error: str | None
     original: str | None
     cells: tuple[Cell, ...]
+    overview: str | None
+    """Small overlay of the first model and method."""
 
 
-def write_pictures(findings: Findings, folder: Path) -> list[Case]:
-    """Write every picture file and return the chosen images for the page."""
+def write_pictures(findings: Findings, folder: Path, strength: float) -> list[Case]:
+    """Write every picture file and return the chosen images for the page.
+
+    Args:
+        findings: what was found.
+        folder: of the explanation.
+        strength: share of the map's colour in the overlay files, in [0, 1].
+    """
     inline = len(findings.choices) * len(list(findings.pairs())) <= MAX_INLINE_CELLS
     cases = [
-        _write_case(findings, number, choice, folder, inline=inline)
+        _write_case(findings, number, choice, folder, inline=inline, strength=strength)
         for number, choice in enumerate(findings.choices, start=1)
     ]
-    write_bytes(folder / SIDE_BY_SIDE, _draw_side_by_side(findings))
+    write_bytes(folder / SIDE_BY_SIDE, _draw_side_by_side(findings, strength))
     return cases
 
 
@@ -84,7 +95,13 @@ def _encode_png(rgb: UInt8[np.ndarray, "h w 3"]) -> bytes:
 
 
 def _write_case(
-    findings: Findings, number: int, choice: Choice, folder: Path, *, inline: bool
+    findings: Findings,
+    number: int,
+    choice: Choice,
+    folder: Path,
+    *,
+    inline: bool,
+    strength: float,
 ) -> Case:
     """Write the files of one chosen image and return what the page says of it."""
     item = findings.items[choice.index]
@@ -96,6 +113,7 @@ def _write_case(
 
     cells: list[Cell] = []
     originals: list[str] = []
+    overview = None
     for subject, method in findings.pairs():
         kept = findings.studies[subject.name].kept.get((choice.index, method))
         if kept is None:
@@ -107,9 +125,9 @@ def _write_case(
             picture = place(f"{part}.png", kept.rgb)
         originals.append(picture)
         heat = place(f"{part}--{method}-map.png", colour_map(kept.heat))
-        write_bytes(
-            folder / f"{part}--{method}-overlay.png", _encode_png(overlay_heat(kept.rgb, kept.heat))
-        )
+        overlay = overlay_heat(kept.rgb, kept.heat, strength)
+        write_bytes(folder / f"{part}--{method}-overlay.png", _encode_png(overlay))
+        overview = overview or thumbnail_uri(Image.fromarray(overlay), OVERVIEW_PX)
         cells.append(_make_cell(subject, method, kept, picture, heat))
     errors = [study.errors.get(choice.index) for study in findings.studies.values()]
     return Case(
@@ -120,6 +138,7 @@ def _write_case(
         error=next((error for error in errors if error), None),
         original=originals[0] if originals else None,
         cells=tuple(cells),
+        overview=overview,
     )
 
 
@@ -137,7 +156,7 @@ def _make_cell(subject: Subject, method: str, kept: KeptMap, picture: str, heat:
     )
 
 
-def _draw_side_by_side(findings: Findings) -> bytes:
+def _draw_side_by_side(findings: Findings, strength: float) -> bytes:
     pairs = list(findings.pairs())
     columns = ["Original"] + [f"{subject.name}\n{METHODS[m].title}" for subject, m in pairs]
     rows = []
@@ -151,7 +170,7 @@ def _draw_side_by_side(findings: Findings) -> bytes:
                 continue
             said = kept.judgement
             caption = f"score {said.score:.3f}: {said.verdict}"
-            panels.append(Panel(overlay_heat(kept.rgb, kept.heat), caption))
+            panels.append(Panel(overlay_heat(kept.rgb, kept.heat, strength), caption))
         first = findings.studies[pairs[0][0].name].kept.get((choice.index, pairs[0][1]))
         name = Path(item.shown).name
         half = _NAME_CHARACTERS // 2

@@ -7,10 +7,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from fauxto.explain.hooks import borrowed, recorded_attention
+from fauxto.explain.hooks import borrowed, log_odds, recorded_attention
 from fauxto.explain.layout import Layout, token_grid
 from fauxto.explain.maps import rescale, stretch, to_pixels
-from fauxto.explain.target import log_odds
 
 
 class HeadFusion(StrEnum):
@@ -82,11 +81,11 @@ def _read_out(
     flow: Float[Tensor, "n tokens tokens"], inputs: Float[Tensor, "n 3 h w"], layout: Layout
 ) -> Float[Tensor, "n h w"]:
     """Return what arrives where the verdict is read, as a picture."""
-    prefix = layout.prefix_tokens
-    arrived = flow[:, 0] if layout.reads_class_token else flow[:, prefix:].mean(dim=1)
-    rows, columns = token_grid(flow.shape[-1], inputs, layout)
+    grid = token_grid(flow.shape[-1], inputs, layout)
+    arrived = flow[:, 0] if layout.reads_class_token else flow[:, grid.prefix :].mean(dim=1)
+    patches = arrived[:, grid.prefix :].reshape(-1, grid.rows, grid.columns)
     height, width = inputs.shape[-2:]
-    return to_pixels(arrived[:, prefix:].reshape(-1, rows, columns), (height, width))
+    return to_pixels(patches, (height, width))
 
 
 def explain_by_rollout(

@@ -17,7 +17,6 @@ from fauxto.core.artifacts import (
     claim_folder,
     finish_folder,
     read_json,
-    require_finished,
     write_json,
 )
 from fauxto.core.errors import ArtifactError, RecipeError
@@ -26,8 +25,7 @@ from fauxto.core.progress import Progress, silent
 from fauxto.data.table import write_table
 from fauxto.explain.findings import Findings
 from fauxto.explain.items import Item, draw_items, name_items
-from fauxto.explain.layout import read_layout
-from fauxto.explain.methods import choose_methods
+from fauxto.explain.opening import ONNX, check_models, match_controls, open_subjects
 from fauxto.explain.page import write_explain_page
 from fauxto.explain.pictures import write_pictures
 from fauxto.explain.selection import Choice, choose_pictures
@@ -36,7 +34,6 @@ from fauxto.explain.subject import Subject, judge, see_items
 from fauxto.explain.summary import FAITHFULNESS, describe_trust, tabulate_regions
 from fauxto.explain.target import Target
 from fauxto.explain.trust import try_methods
-from fauxto.models.checkpoint import load_run
 
 SCORING_BATCH: Final = 32
 """Images scored at once."""
@@ -63,6 +60,18 @@ class _Plan:
     """How many of the first items were named by the user."""
 
 
+@dataclass(frozen=True)
+class _Work:
+    items: list[Item]
+    subjects: list[Subject]
+    controls: dict[str, Subject]
+    target: Target
+    tested: int
+    seed: int
+    workers: int
+    progress: Progress
+
+
 def explain(  # noqa: PLR0913 - the verb's options
     runs: Sequence[Path],
     *,
@@ -79,19 +88,22 @@ def explain(  # noqa: PLR0913 - the verb's options
     overwrite: bool = False,
     progress: Progress = silent,
     target: str = Target.PREDICTED,
-    measured: int = 200,
-    tested: int = 16,
+    measured: int = 500,
+    tested: int = 32,
+    control: Sequence[Path] = (),
+    strength: float = 0.5,
 ) -> ExplanationResult:
     """Write pictures, tables and a page of what trained networks look at.
 
     Args:
-        runs: run folders; all are shown the same images.
+        runs: run folders and ONNX files; all are shown the same images.
         data: data set to draw images from.
         images: images to show; if empty, ``sample`` images are chosen among the drawn ones.
         method: ``auto``, ``all`` or names of methods joined by commas.
         sample: pictures chosen: sure hits, sure misses and unsure ones of both classes.
         split: part of the data set.
-        out: folder to write; needed for several runs, else ``RUN/explanations/NAME``.
+        out: folder to write; needed unless one run folder is explained, which defaults to
+            ``RUN/explanations/NAME``.
         name: of the folder in the run.
         device: where the networks run.
         workers: threads that decode.
@@ -101,24 +113,33 @@ def explain(  # noqa: PLR0913 - the verb's options
         target: ``predicted``, ``fake`` or ``real``: whose evidence is shown.
         measured: images drawn from ``data`` for ``regions.parquet`` and mean maps.
         tested: images on which belief is tested; 0 tests nothing.
+        control: the same networks trained on permuted labels, to compare maps with.
+        strength: share of the map's colour in the overlay files, in [0, 1].
 
     Raises:
         RecipeError: an option does not fit.
         DataError: the data set cannot be understood.
         ArtifactError: a run is missing or unfinished, or the folder holds something else.
+        MissingExtra: a run folder was given and torch is not installed.
     """
     asked = _check_target(target)
+    if not 0 <= strength <= 1:
+        raise RecipeError(f"strength must lie between 0 and 1, not {strength}")
+    check_models([*runs, *control])
     folder = _choose_folder(runs, out, name)
     plan = _plan(data, images, split, max(measured, sample), seed)
-    subjects = _load_subjects(runs, method, device)
+    subjects = open_subjects(runs, method, device)
+    controls = match_controls(subjects, control, method, device)
     arguments = {
-        "runs": [_run_fingerprint(run) for run in runs],
+        "runs": [_fingerprint(model) for model in runs],
+        "controls": [_fingerprint(model) for model in control],
         "items": _digest(plan.items),
         "method": method,
         "sample": sample,
         "named": plan.named,
         "target": asked,
         "tested": tested,
+        "strength": strength,
         "seed": seed,
     }
     claim = claim_folder(folder, "explain", arguments, overwrite=overwrite)
@@ -126,17 +147,15 @@ def explain(  # noqa: PLR0913 - the verb's options
         stored = read_json(folder / FAITHFULNESS)
         return ExplanationResult(folder, len(stored["pictures"]), reused=True)
     choices = [Choice(index, "") for index in range(plan.named)]
+    work = _Work(plan.items, subjects, controls, asked, tested, seed, workers, progress)
     if not choices:
-        choices = _choose(plan.items, subjects, sample, workers, progress)
-    findings = _find(
-        plan.items, choices, subjects, asked, tested=tested, seed=seed, workers=workers,
-        progress=progress,
-    )  # fmt: skip
+        choices = _choose(work, sample)
+    findings = _find(work, choices)
     regions = tabulate_regions(findings)
     summary = describe_trust(findings, regions)
     write_table(folder / REGIONS, regions)
     write_json(folder / FAITHFULNESS, summary)
-    cases = write_pictures(findings, folder)
+    cases = write_pictures(findings, folder, strength)
     write_explain_page(findings, regions, summary, cases, folder)
     finish_folder(claim)
     return ExplanationResult(folder, len(choices), reused=False)
@@ -149,14 +168,12 @@ def _check_target(target: str) -> Target:
 
 
 def _choose_folder(runs: Sequence[Path], out: Path | None, name: str) -> Path:
-    if not runs:
-        raise RecipeError("name at least one run folder")
-    for run in runs:
-        require_finished(run, "train")
     if out is not None:
         return out
     if len(runs) > 1:
-        raise RecipeError(f"{len(runs)} runs are explained together: say where with --out DIR")
+        raise RecipeError(f"{len(runs)} models are explained together: say where with --out DIR")
+    if runs[0].suffix == ONNX:
+        raise RecipeError(f"{runs[0]} is a file: say where to write with --out DIR")
     if Path(name).name != name or name in {"", ".", ".."}:
         raise RecipeError(f"--name must be a plain folder name, not {name!r}")
     return runs[0] / EXPLANATIONS_DIR / name
@@ -173,8 +190,13 @@ def _plan(
     return _Plan(named + [d for d in drawn if d.path.resolve() not in known], len(named))
 
 
-def _run_fingerprint(run: Path) -> str:
-    return str(read_json(run / STAMP)["fingerprint"])
+def _fingerprint(model: Path) -> str:
+    if model.suffix == ONNX:
+        try:
+            return hashlib.sha256(model.read_bytes()).hexdigest()
+        except OSError as error:
+            raise ArtifactError(f"{model} cannot be read: {error.strerror}") from error
+    return str(read_json(model / STAMP)["fingerprint"])
 
 
 def _digest(items: Sequence[Item]) -> str:
@@ -190,30 +212,11 @@ def _digest(items: Sequence[Item]) -> str:
     return digest.hexdigest()
 
 
-def _load_subjects(runs: Sequence[Path], method: str, device: str) -> list[Subject]:
-    subjects: list[Subject] = []
-    for run in runs:
-        loaded = load_run(run, device)
-        name, number = loaded.card.name, 2
-        while name in {subject.name for subject in subjects}:
-            name, number = f"{loaded.card.name} ({number})", number + 1
-        layout = read_layout(loaded.spec, loaded.module)
-        methods = choose_methods(method, layout.kind)
-        subjects.append(Subject(name, loaded.module, loaded.card, layout, methods))
-    return subjects
-
-
-def _choose(
-    items: Sequence[Item],
-    subjects: Sequence[Subject],
-    sample: int,
-    workers: int,
-    progress: Progress,
-) -> list[Choice]:
-    margins = np.zeros(len(items))
-    for subject in subjects:
-        margins += _score_margins(subject, items, workers, progress) / len(subjects)
-    choices = choose_pictures([item.label for item in items], margins, sample)
+def _choose(work: _Work, sample: int) -> list[Choice]:
+    margins = np.zeros(len(work.items))
+    for subject in work.subjects:
+        margins += _score_margins(subject, work) / len(work.subjects)
+    choices = choose_pictures([item.label for item in work.items], margins, sample)
     if not choices:
         raise ArtifactError(
             "none of the drawn images could be read: run 'fauxto audit' on the data"
@@ -221,64 +224,65 @@ def _choose(
     return choices
 
 
-def _score_margins(
-    subject: Subject, items: Sequence[Item], workers: int, progress: Progress
-) -> Float[np.ndarray, " n"]:
-    margins = np.full(len(items), np.nan)
+def _score_margins(subject: Subject, work: _Work) -> Float[np.ndarray, " n"]:
+    margins = np.full(len(work.items), np.nan)
     done = 0
     preprocess = subject.card.preprocess
-    for seen in see_items(items, preprocess, batch_size=SCORING_BATCH, workers=workers):
+    for seen in see_items(work.items, preprocess, batch_size=SCORING_BATCH, workers=work.workers):
         if seen.indices:
             for index, odds in zip(seen.indices, subject.odds(seen.inputs), strict=True):
-                score = judge(subject, float(odds), items[index].label).score
+                score = judge(subject.card, float(odds), work.items[index].label).score
                 margins[index] = score - subject.card.threshold
         done += len(seen.indices) + len(seen.errors)
-        progress(f"score {subject.name}", done, len(items))
+        work.progress(f"score {subject.name}", done, len(work.items))
     return margins
 
 
-def _find(
-    items: Sequence[Item],
-    choices: Sequence[Choice],
-    subjects: Sequence[Subject],
-    target: Target,
-    *,
-    tested: int,
-    seed: int,
-    workers: int,
-    progress: Progress,
-) -> Findings:
+def _find(work: _Work, choices: Sequence[Choice]) -> Findings:
     keep = {choice.index for choice in choices}
     studies, trusts = {}, {}
     readable = 0
-    for subject in subjects:
+    for subject in work.subjects:
         studies[subject.name] = study_subject(
-            subject, items, keep, target, workers=workers, progress=progress
+            subject,
+            work.items,
+            keep,
+            work.target,
+            workers=work.workers,
+            progress=work.progress,
         )
-        inputs = _first_readable(subject, items, tested, workers)
+        inputs = _first_readable(subject, work)
         readable = len(inputs)
-        if tested and readable >= FEWEST_TESTED:
-            progress(f"test {subject.name}", 0, 1)
-            trusts[subject.name] = try_methods(subject, inputs, target, seed)
-            progress(f"test {subject.name}", 1, 1)
+        if work.tested and readable >= FEWEST_TESTED:
+            work.progress(f"test {subject.name}", 0, 1)
+            control = work.controls.get(subject.name)
+            trusts[subject.name] = try_methods(subject, inputs, work.target, work.seed, control)
+            work.progress(f"test {subject.name}", 1, 1)
     why_untested = ""
     if not trusts:
         why_untested = (
             f"Whether the maps can be believed was not tested: it takes at least {FEWEST_TESTED} "
             f"images, and there were {readable}. Give a data set to draw from."
-            if tested
+            if work.tested
             else "Whether the maps can be believed was not tested: it was asked not to."
         )
-    return Findings(items, choices, subjects, studies, trusts, target, why_untested)
+    return Findings(
+        work.items,
+        choices,
+        work.subjects,
+        studies,
+        trusts,
+        work.controls,
+        work.target,
+        why_untested,
+    )
 
 
-def _first_readable(
-    subject: Subject, items: Sequence[Item], count: int, workers: int
-) -> Float32[np.ndarray, "n 3 h w"]:
-    side = subject.card.preprocess.size_px
+def _first_readable(subject: Subject, work: _Work) -> Float32[np.ndarray, "n 3 h w"]:
+    count, preprocess = work.tested, subject.card.preprocess
+    side = preprocess.size_px
     parts = [np.empty((0, 3, side, side), np.float32)]
-    preprocess = subject.card.preprocess
-    for seen in see_items(items, preprocess, batch_size=max(1, count), workers=workers):
+    for seen in see_items(work.items, preprocess, batch_size=max(1, count), workers=work.workers):
         parts.append(seen.inputs)
         if sum(len(part) for part in parts) >= count:
             break

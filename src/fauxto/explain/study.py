@@ -9,11 +9,20 @@ import numpy as np
 from jaxtyping import Float, Float32, UInt8
 
 from fauxto.core.progress import Progress
+from fauxto.explain.catalogue import METHODS
+from fauxto.explain.heat import pool, rank_agreement
 from fauxto.explain.items import Item
-from fauxto.explain.maps import rank_agreement
-from fauxto.explain.measures import measure_region
-from fauxto.explain.methods import METHODS, explain_sides
-from fauxto.explain.subject import Judgement, Seen, Subject, judge, reencode, see_items, to_rgb
+from fauxto.explain.measures import Detail, find_detail, measure_region
+from fauxto.explain.subject import (
+    Judgement,
+    Seen,
+    Subject,
+    choose_sides,
+    judge,
+    reencode,
+    see_items,
+    to_rgb,
+)
 from fauxto.explain.target import Target
 from fauxto.imaging.preprocess import to_input
 
@@ -25,6 +34,9 @@ STEADY_IMAGES: Final = 32
 
 SLOW_IMAGES: Final = 24
 """First images that slow methods explain, beside those that become pictures."""
+
+MEAN_CELLS: Final = 56
+"""Squares along the longer side of a mean map."""
 
 STEADY_SLOW: Final = 8
 """As ``STEADY_IMAGES``, for slow methods."""
@@ -47,11 +59,20 @@ class KeptMap:
     """Which side it explains: ``fake`` or ``real``."""
 
 
+@dataclass(frozen=True, order=True)
+class Group:
+    """Images that belong together."""
+
+    by: str
+    """``label``, ``outcome``, ``generator`` or ``source``."""
+    value: str
+
+
 @dataclass
 class MeanMap:
-    """A running sum of maps of one kind."""
+    """A running sum of maps of one group, on at most ``MEAN_CELLS`` squares a side."""
 
-    total: Float[np.ndarray, "h w"]
+    total: Float[np.ndarray, "rows columns"]
     images: int = 0
 
 
@@ -66,8 +87,8 @@ class Study:
     """Maps by item and method."""
     errors: dict[int, str] = field(default_factory=dict)
     """Items that could not be read."""
-    means: dict[tuple[str, str], MeanMap] = field(default_factory=dict)
-    """Mean maps by method and outcome."""
+    means: dict[tuple[str, Group], MeanMap] = field(default_factory=dict)
+    """Mean maps by method and group of images."""
     agreements: dict[tuple[str, str], list[float]] = field(default_factory=dict)
     """Rank agreement of two methods, image by image."""
 
@@ -115,8 +136,9 @@ def _study_batch(
     target: Target,
 ) -> None:
     odds = subject.odds(seen.inputs)
-    directions = subject.directions(odds, target)
+    directions = choose_sides(subject.card, odds, target)
     pictures = [to_rgb(one, subject.card.preprocess) for one in seen.inputs]
+    details = [find_detail(picture) for picture in pictures]
     maps: dict[str, dict[int, Float[np.ndarray, "h w"]]] = {}
     for method in subject.methods:
         places = _choose_places(seen.indices, method, keep)
@@ -126,14 +148,12 @@ def _study_batch(
         for place in places:
             index = seen.indices[place]
             item, heat = items[index], maps[method][index]
-            judgement = judge(subject, float(odds[place]), item.label)
+            judgement = judge(subject.card, float(odds[place]), item.label)
             side = "fake" if directions[place] > 0 else "real"
             row = _row(subject, item, method, judgement=judgement, side=side)
-            region = measure_region(heat, pictures[place])
-            if region is not None:
-                row |= asdict(region) | steady.get(index, {})
-            study.rows.append(row | {"blank": region is None})
-            _add_mean(study, method, judgement.outcome, heat)
+            row |= _measure(heat, details[place]) | steady.get(index, {})
+            study.rows.append(row)
+            _add_means(study, method, _find_groups(item, judgement.outcome), heat)
             if index in keep:
                 study.kept[index, method] = KeptMap(heat, pictures[place], judgement, side)
     for first, second in combinations(subject.methods, 2):
@@ -187,22 +207,37 @@ def _explain(
 ) -> Float[np.ndarray, "n h w"]:
     if not len(inputs):
         return np.empty((0, *inputs.shape[2:]), np.float32)
-    return explain_sides(subject.module, subject.place(inputs), subject.layout, method, directions)
+    return subject.explain(inputs, method, directions)
 
 
-def _add_mean(
-    study: Study, method: str, outcome: str | None, heat: Float[np.ndarray, "h w"]
+def _measure(heat: Float[np.ndarray, "h w"], detail: Detail) -> Row:
+    region = measure_region(heat, detail)
+    return {"blank": True} if region is None else {"blank": False, **asdict(region)}
+
+
+def _find_groups(item: Item, outcome: str | None) -> list[Group]:
+    values = {
+        "label": item.label,
+        "outcome": outcome,
+        "generator": item.generator,
+        "source": item.source,
+    }
+    return [Group(by, str(value)) for by, value in values.items() if value is not None]
+
+
+def _add_means(
+    study: Study, method: str, groups: Sequence[Group], heat: Float[np.ndarray, "h w"]
 ) -> None:
-    if outcome is None:
-        return
-    mean = study.means.setdefault((method, outcome), MeanMap(np.zeros(heat.shape)))
-    mean.total += heat
-    mean.images += 1
+    coarse = pool(heat, -(-max(heat.shape) // MEAN_CELLS))
+    for group in groups:
+        mean = study.means.setdefault((method, group), MeanMap(np.zeros(coarse.shape)))
+        mean.total += coarse
+        mean.images += 1
 
 
 MEASURES: Final = (
     "centre_x", "centre_y", "border_share", "top_share", "entropy", "edge_ratio",
-    "saturation_ratio", "flip_agreement", "reencode_agreement",
+    "saturation_ratio", "flat_ratio", "face_like_ratio", "flip_agreement", "reencode_agreement",
 )  # fmt: skip
 """Numbers of a map, null for a blank one."""
 

@@ -1,58 +1,80 @@
-"""A trained network under study, and what it says of images."""
+"""A trained network under study, and what it says of images. Runs without torch."""
 
 import io
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
 
 import numpy as np
-import torch
 from jaxtyping import Float, Float32, UInt8
 from PIL import Image
-from torch import Tensor, nn
 
 from fauxto.core.labels import Label, Verdict
 from fauxto.core.records import ModelCard, Preprocess
-from fauxto.explain.hooks import borrowed
 from fauxto.explain.items import Item
-from fauxto.explain.layout import Layout
-from fauxto.explain.target import Target, choose_directions, log_odds
+from fauxto.explain.target import Target, choose_directions
 from fauxto.loading.batches import iterate_batches
 from fauxto.metrics.threshold import verdict
 
 
 @dataclass(frozen=True)
-class Subject:
-    """A run that is explained."""
+class Ruin:
+    """A copy of a network in which part of what it learned is destroyed."""
 
-    name: str
-    """Unique among the runs explained together."""
-    module: nn.Module
-    card: ModelCard
-    layout: Layout
-    methods: tuple[str, ...]
-    """Names of the methods used on it."""
+    share: float
+    """Share of the weight tensors destroyed, from the output backwards."""
+    subject: "Subject"
+
+
+@runtime_checkable
+class Subject(Protocol):
+    """A model that is explained: a run folder or an ONNX file."""
 
     @property
-    def device(self) -> torch.device:
-        """Return where the weights are."""
-        return next(self.module.parameters()).device
+    def name(self) -> str:
+        """Return a name that is unique among the models explained together."""
+        ...
 
-    def place(self, inputs: Float32[np.ndarray, "n 3 h w"]) -> Float[Tensor, "n 3 h w"]:
-        """Return a batch on the network's device."""
-        return torch.from_numpy(inputs).to(self.device)
+    @property
+    def card(self) -> ModelCard:
+        """Return the model's card."""
+        ...
+
+    @property
+    def methods(self) -> tuple[str, ...]:
+        """Return the names of the methods used on it."""
+        ...
 
     def odds(self, inputs: Float32[np.ndarray, "n 3 h w"]) -> Float[np.ndarray, " n"]:
         """Return log odds of fake, before temperature."""
-        with borrowed(self.module), torch.no_grad():
-            return log_odds(self.module, self.place(inputs)).double().cpu().numpy()
+        ...
 
-    def directions(self, odds: Float[np.ndarray, " n"], target: Target) -> Float[np.ndarray, " n"]:
-        """Return the side that is explained: +1 fake, −1 real; ``PREDICTED`` is by the card's
-        threshold.
-        """  # noqa: D205 - one sentence
-        share = np.clip(self.card.threshold, 1e-12, 1 - 1e-12)
-        limit = self.card.temperature * float(np.log(share / (1 - share)))
-        return choose_directions(target, odds, limit)
+    def explain(
+        self,
+        inputs: Float32[np.ndarray, "n 3 h w"],
+        method: str,
+        directions: Float[np.ndarray, " n"],
+    ) -> Float[np.ndarray, "n h w"]:
+        """Return one method's maps in [0, 1] for given sides: +1 explains fake, −1 real."""
+        ...
+
+    def ruins(self, seed: int) -> Iterator[Ruin]:
+        """Yield copies destroyed further and further; none where weights cannot be reached."""
+        ...
+
+
+def choose_sides(
+    card: ModelCard, odds: Float[np.ndarray, " n"], target: Target
+) -> Float[np.ndarray, " n"]:
+    """Return the side that is explained: +1 fake, −1 real; ``PREDICTED`` by the card's threshold.
+
+    Args:
+        card: of the model.
+        odds: log odds of fake, before temperature.
+        target: whose evidence is shown.
+    """
+    share = np.clip(card.threshold, 1e-12, 1 - 1e-12)
+    return choose_directions(target, odds, card.temperature * float(np.log(share / (1 - share))))
 
 
 @dataclass(frozen=True)
@@ -88,16 +110,15 @@ def see_items(
         yield Seen(batch.indices, batch.inputs, errors)
 
 
-def judge(subject: Subject, odds: float, label: Label | None) -> Judgement:
+def judge(card: ModelCard, odds: float, label: Label | None) -> Judgement:
     """Return score, verdict and outcome for one image's log odds."""
-    score = 1 / (1 + float(np.exp(-np.clip(odds / subject.card.temperature, -700, 700))))
-    threshold = subject.card.threshold
+    score = 1 / (1 + float(np.exp(-np.clip(odds / card.temperature, -700, 700))))
     outcome = None
     if label is not None:
-        called_fake = score >= threshold
+        called_fake = score >= card.threshold
         right = called_fake == (label is Label.FAKE)
         outcome = ("t" if right else "f") + ("p" if called_fake else "n")
-    return Judgement(odds, score, verdict(score, threshold, subject.card.unsure_band), outcome)
+    return Judgement(odds, score, verdict(score, card.threshold, card.unsure_band), outcome)
 
 
 def to_rgb(

@@ -7,9 +7,8 @@ import numpy as np
 import polars as pl
 from scipy.stats import false_discovery_control
 
-from fauxto.core.labels import Label
 from fauxto.explain.findings import Findings
-from fauxto.explain.measures import Difference, compare_samples
+from fauxto.explain.measures import FEWEST, Difference, compare_samples
 from fauxto.explain.study import MEASURES
 from fauxto.explain.trust import Trust
 
@@ -32,8 +31,16 @@ MEASURE_WORDS: Final = {
     "entropy": "entropy",
     "edge_ratio": "edges under the map",
     "saturation_ratio": "saturation under the map",
+    "flat_ratio": "flat regions under the map",
+    "face_like_ratio": "face-like detail under the map",
 }
-"""Numbers that are compared between fakes and reals, in words."""
+"""Numbers that are compared between kinds of images, in words."""
+
+GROUPINGS: Final = ("label", "outcome", "generator", "source")
+"""Columns by which maps are told apart."""
+
+COMPARED: Final = (("label", "fake", "real"), ("outcome", "fn", "tp"), ("outcome", "fp", "tn"))
+"""Kinds of images whose numbers are tested against each other."""
 
 
 def tabulate_regions(findings: Findings) -> pl.DataFrame:
@@ -61,7 +68,9 @@ def describe_trust(findings: Findings, regions: pl.DataFrame) -> dict[str, Any]:
         "target": findings.target,
         "pictures": [findings.items[choice.index].shown for choice in findings.choices],
         "methods": methods,
+        "controls": {name: control.name for name, control in findings.controls.items()},
         "agreement": _agreements(findings),
+        "groups": _groups(findings, regions),
         "differences": _differences(findings, regions),
         "untested": findings.why_untested or None,
     }
@@ -77,6 +86,8 @@ def _describe_one(trust: Trust) -> dict[str, Any]:
         "informative": found.is_informative,
         "depends_on_weights": trust.depends_on_weights,
         "sanity": [asdict(step) for step in trust.sanity],
+        "depends_on_labels": trust.depends_on_labels,
+        "control": asdict(trust.control) if trust.control else None,
         "curves": {
             name: {"deletion": curve.deletion.tolist(), "insertion": curve.insertion.tolist()}
             for name, curve in found.curves.items()
@@ -84,9 +95,12 @@ def _describe_one(trust: Trust) -> dict[str, Any]:
     }
 
 
+def _own(regions: pl.DataFrame, run: str, method: str) -> pl.DataFrame:
+    return regions.filter((pl.col("run") == run) & (pl.col("method") == method))
+
+
 def _steadiness(regions: pl.DataFrame, run: str, method: str) -> dict[str, float | None]:
-    own = regions.filter((pl.col("run") == run) & (pl.col("method") == method))
-    means = own.select(
+    means = _own(regions, run, method).select(
         flip=pl.col("flip_agreement").mean(),
         reencode=pl.col("reencode_agreement").mean(),
         blank=pl.col("blank").mean(),
@@ -102,25 +116,51 @@ def _agreements(findings: Findings) -> list[dict[str, Any]]:
     ]
 
 
+def _groups(findings: Findings, regions: pl.DataFrame) -> list[dict[str, Any]]:
+    """Return the mean numbers of each group of at least ``FEWEST`` images, largest group first."""
+    groups: list[dict[str, Any]] = []
+    for subject, method in findings.pairs():
+        own = _own(regions, subject.name, method).filter(pl.col("error").is_null())
+        for by in GROUPINGS:
+            means = (
+                own.drop_nulls(by)
+                .group_by(by)
+                .agg(
+                    pl.len().alias("images"),
+                    pl.col("score").mean(),
+                    pl.col("blank").mean(),
+                    *(pl.col(measure).mean() for measure in MEASURE_WORDS),
+                )
+                .filter(pl.col("images") >= FEWEST)
+                .sort("images", by, descending=[True, False])
+            )
+            groups.extend(
+                {"run": subject.name, "method": method, "by": by, "value": row.pop(by), **row}
+                for row in means.iter_rows(named=True)
+            )
+    return groups
+
+
 def _differences(findings: Findings, regions: pl.DataFrame) -> list[dict[str, Any]]:
     found: list[tuple[dict[str, Any], Difference]] = []
     for subject, method in findings.pairs():
-        own = regions.filter((pl.col("run") == subject.name) & (pl.col("method") == method))
-        for measure in MEASURE_WORDS:
-            samples = [
-                own.filter(pl.col("label") == label)[measure].drop_nulls().to_numpy()
-                for label in (Label.FAKE, Label.REAL)
-            ]
-            difference = compare_samples(samples[0], samples[1])
-            if difference is not None:
-                keys = {"run": subject.name, "method": method, "measure": measure}
-                found.append((keys, difference))
+        own = _own(regions, subject.name, method)
+        for by, first, second in COMPARED:
+            for measure in MEASURE_WORDS:
+                samples = [
+                    own.filter(pl.col(by) == value)[measure].drop_nulls().to_numpy()
+                    for value in (first, second)
+                ]
+                difference = compare_samples(samples[0], samples[1])
+                if difference is not None:
+                    keys = {"run": subject.name, "method": method, "measure": measure}
+                    found.append((keys | {"first": first, "second": second}, difference))
     adjusted = false_discovery_control([row.p_value for _, row in found]) if found else ()
     return [
         {
             **keys,
-            "fake": row.first_mean,
-            "real": row.second_mean,
+            "first_mean": row.first_mean,
+            "second_mean": row.second_mean,
             "delta": row.cliffs_delta,
             "p": float(p_value),
         }

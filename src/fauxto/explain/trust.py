@@ -1,33 +1,34 @@
-"""Tests of belief for one method on one network: deletion, insertion, and destroyed weights."""
+"""Tests of belief for one method on one network: deletion, insertion, and maps without learning."""
 
 from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-import torch
 from jaxtyping import Float, Float32
-from torch import Tensor
+from scipy.special import expit
 
+from fauxto.explain.catalogue import METHODS
 from fauxto.explain.faithfulness import (
     Curves,
+    Estimate,
     Faithfulness,
     centre_prior,
+    estimate_mean,
     random_map,
     summarise_curves,
     trace_curves,
 )
-from fauxto.explain.hooks import borrowed
-from fauxto.explain.maps import rank_agreement
-from fauxto.explain.methods import METHODS, explain_sides
-from fauxto.explain.sanity import destroy_weights
-from fauxto.explain.subject import Subject
-from fauxto.explain.target import Target, log_odds
+from fauxto.explain.heat import rank_agreement
+from fauxto.explain.subject import Subject, choose_sides
+from fauxto.explain.target import Target
 
 SANITY_IMAGES: Final = 8
 """Images on which maps of the network and of its ruins are compared."""
 
 SAME_MAP: Final = 0.5
-"""Rank agreement with a fully destroyed network from which a method is called insensitive."""
+"""Rank agreement with a network that learned nothing true from which maps count as the same."""
+
+_BATCH: Final = 16
 
 
 @dataclass(frozen=True)
@@ -42,20 +43,38 @@ class SanityStep:
 
 @dataclass(frozen=True)
 class Trust:
-    """Both tests of one method on one network."""
+    """The tests of one method on one network."""
 
     method: str
     faithfulness: Faithfulness
     sanity: tuple[SanityStep, ...]
+    """Empty where weights cannot be reached, as in an ONNX file."""
+    control: Estimate | None
+    """Rank agreement with the maps of a network trained on permuted labels, where one is given."""
 
     @property
-    def depends_on_weights(self) -> bool:
-        """Return whether the map changes when everything learned is destroyed."""
-        return self.sanity[-1].agreement < SAME_MAP
+    def depends_on_weights(self) -> bool | None:
+        """Return whether maps change when everything learned is destroyed; None if not tried."""
+        return self.sanity[-1].agreement < SAME_MAP if self.sanity else None
+
+    @property
+    def depends_on_labels(self) -> bool | None:
+        """Return whether maps change when trained on permuted labels; None if not tried."""
+        return self.control.mean < SAME_MAP if self.control else None
+
+    @property
+    def is_believable(self) -> bool:
+        """Return whether no test that was made speaks against the method."""
+        learned = (self.depends_on_weights, self.depends_on_labels)
+        return self.faithfulness.is_informative and False not in learned
 
 
 def try_methods(
-    subject: Subject, inputs: Float32[np.ndarray, "n 3 h w"], target: Target, seed: int
+    subject: Subject,
+    inputs: Float32[np.ndarray, "n 3 h w"],
+    target: Target,
+    seed: int,
+    control: Subject | None = None,
 ) -> list[Trust]:
     """Return the tests of every method of a network on some images.
 
@@ -64,27 +83,37 @@ def try_methods(
         inputs: at least one normalised image.
         target: whose evidence is shown.
         seed: of random maps, destroyed weights and the bootstrap.
+        control: a network like it that was trained on permuted labels; Adebayo et al. 2018,
+            "Sanity Checks for Saliency Maps", section 3.2.
     """
-    directions = subject.directions(subject.odds(inputs), target)
+    directions = choose_sides(subject.card, subject.odds(inputs), target)
     known = _trace_known(subject, inputs, directions, seed)
     few = slice(0, SANITY_IMAGES)
     trusts = []
     for method in subject.methods:
-        maps = _explain(subject, subject.module, inputs, method, directions)
+        maps = _explain(subject, inputs, method, directions)
         curves = [
             {"map": _trace(subject, image, heat, direction), **others}
             for image, heat, direction, others in zip(inputs, maps, directions, known, strict=True)
         ]
         steps = []
-        for share, ruin in destroy_weights(subject.module, seed):
-            if METHODS[method].slow and share < 1:
+        for ruin in subject.ruins(seed):
+            if METHODS[method].slow and ruin.share < 1:
                 continue
-            ruined = _explain(subject, ruin, inputs[few], method, directions[few])
-            pairs = zip(maps[few], ruined, strict=True)
-            agreement = float(np.mean([rank_agreement(one, other) for one, other in pairs]))
-            steps.append(SanityStep(share, agreement))
-        trusts.append(Trust(method, summarise_curves(curves, seed), tuple(steps)))
+            ruined = _explain(ruin.subject, inputs[few], method, directions[few])
+            steps.append(SanityStep(ruin.share, float(_agree(maps[few], ruined).mean())))
+        likeness = None
+        if control is not None:
+            others = _explain(control, inputs, method, directions)
+            likeness = estimate_mean(_agree(maps, others), seed)
+        trusts.append(Trust(method, summarise_curves(curves, seed), tuple(steps), likeness))
     return trusts
+
+
+def _agree(
+    first: Float[np.ndarray, "n h w"], second: Float[np.ndarray, "n h w"]
+) -> Float[np.ndarray, " n"]:
+    return np.array([rank_agreement(one, other) for one, other in zip(first, second, strict=True)])
 
 
 def _trace_known(
@@ -111,29 +140,20 @@ def _trace(
     heat: Float[np.ndarray, "h w"],
     direction: float,
 ) -> Curves:
-    def score(images: Tensor) -> Tensor:
-        with borrowed(subject.module), torch.no_grad():
-            odds = log_odds(subject.module, images)
-        return torch.sigmoid(direction * odds / subject.card.temperature)
+    def score(images: Float32[np.ndarray, "n 3 h w"]) -> Float[np.ndarray, " n"]:
+        return expit(direction * subject.odds(images) / subject.card.temperature)
 
-    return trace_curves(score, subject.place(image[None])[0], heat)
+    return trace_curves(score, image, heat)
 
 
 def _explain(
     subject: Subject,
-    module: torch.nn.Module,
     inputs: Float32[np.ndarray, "n 3 h w"],
     method: str,
     directions: Float[np.ndarray, " n"],
 ) -> Float[np.ndarray, "n h w"]:
     parts = [
-        explain_sides(
-            module,
-            subject.place(inputs[start : start + SANITY_IMAGES]),
-            subject.layout,
-            method,
-            directions[start : start + SANITY_IMAGES],
-        )
-        for start in range(0, len(inputs), SANITY_IMAGES)
+        subject.explain(inputs[start : start + _BATCH], method, directions[start : start + _BATCH])
+        for start in range(0, len(inputs), _BATCH)
     ]
     return np.concatenate(parts)

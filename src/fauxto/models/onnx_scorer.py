@@ -16,6 +16,10 @@ CARD_KEY: Final = "fauxto_card"
 
 INPUT_NAME: Final = "input"
 LOGITS_NAME: Final = "logits"
+CAM_NAME: Final = "cam"
+"""Second output of networks that average positions before one linear layer: what each position
+adds to the log odds of fake. Its mean, plus the difference of the biases, is the difference of
+the logits."""
 
 
 class OnnxScorer:
@@ -24,6 +28,7 @@ class OnnxScorer:
     Attributes:
         card: the model's card, from the file's metadata.
         name: the card's name.
+        has_cam: whether the file gives class activation maps.
     """
 
     def __init__(self, path: Path, *, threads: int = 0) -> None:
@@ -41,6 +46,8 @@ class OnnxScorer:
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
         options.log_severity_level = 3
+        # Threads that wait busily would take the cores from those that decode the next images.
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         try:
             self._session = onnxruntime.InferenceSession(
                 path, options, providers=["CPUExecutionProvider"]
@@ -58,6 +65,7 @@ class OnnxScorer:
         except ValidationError as error:
             raise ArtifactError(f"{path}: its card is not valid: {error}") from error
         self.name = self.card.name
+        self.has_cam = CAM_NAME in {output.name for output in self._session.get_outputs()}
 
     def logits(self, inputs: Float32[np.ndarray, "n 3 h w"]) -> Float32[np.ndarray, "n 2"]:
         """Return the two logits of each image, in the order real, fake.
@@ -67,3 +75,20 @@ class OnnxScorer:
         """
         (logits,) = self._session.run([LOGITS_NAME], {INPUT_NAME: inputs})
         return logits
+
+    def cam(self, inputs: Float32[np.ndarray, "n 3 h w"]) -> Float32[np.ndarray, "n rows columns"]:
+        """Return class activation maps: what each position adds to the log odds of fake.
+
+        Args:
+            inputs: preprocessed images.
+
+        Raises:
+            ArtifactError: the file gives no maps.
+        """
+        if not self.has_cam:
+            raise ArtifactError(
+                f"{self.name}: the file has no class activation map, since its network does not "
+                "average positions before one linear layer"
+            )
+        (maps,) = self._session.run([CAM_NAME], {INPUT_NAME: inputs})
+        return maps
