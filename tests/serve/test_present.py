@@ -111,7 +111,7 @@ def test_a_flip_is_shown_open_and_a_stable_answer_closed():
     )
     page = render(Result(prediction=prediction(), stability=stability()))
     assert "<details open>" not in page
-    assert "stays the same after 4 re-encodings<" in page
+    assert "after 4 re-encodings the score is on the same side" in page
 
 
 def test_the_download_holds_the_answer_without_the_drawing():

@@ -60,7 +60,9 @@ def test_broken_http_is_answered_and_forgotten(server):
     for sent in (b"\x16\x03\x01\x02\x00\x01\x00\x01", b"GET\r\n\r\n", b"GET / HTTP/9\r\n\r\n"):
         with connect(port_of(server)) as connection:
             connection.sendall(sent)
-            assert read_all(connection).startswith(b"HTTP/1.1 400")
+            answer = read_all(connection)
+        assert answer.startswith(b"HTTP/1.1 400 Bad Request\r\n")
+        assert code_of(answer) == "bad_request"
 
 
 def test_two_requests_at_once_over_one_connection_are_both_answered(server):
@@ -200,6 +202,21 @@ def children(pid):
         ["ps", "--ppid", str(pid), "-o", "pid="], capture_output=True, text=True, check=True
     )
     return [int(line) for line in found.stdout.split()]
+
+
+def test_the_log_has_a_line_a_request_and_no_file_name(model_path):
+    with served(model_path, "--log") as (process, port):
+        picture = encoded(1)
+        for path in ("/v1/predict", "/v1/predict?name=holiday", "/holiday"):
+            with connect(port) as connection:
+                connection.sendall(head(len(picture)).replace(b"/v1/predict", path.encode()))
+                connection.sendall(picture)
+                read_all(connection)
+        process.terminate()
+        log = process.stderr.read()
+    assert log.count("POST /v1/predict 200") == 2
+    assert "POST none 404" in log
+    assert "holiday" not in log
 
 
 def test_a_port_in_use_is_one_line_with_what_to_do(model_path, server):

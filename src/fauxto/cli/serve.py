@@ -1,5 +1,6 @@
 """``fauxto serve``."""
 
+import logging
 from pathlib import Path
 from typing import Annotated
 
@@ -59,6 +60,10 @@ def serve(
             "--workers", "-j", min=1, show_default="all cores", help="Processes that decode."
         ),
     ] = DEFAULT_WORKERS,
+    log: Annotated[
+        bool,
+        typer.Option("--log", help="Log each request's method, route, status, time and size."),
+    ] = False,
     device: Device = "auto",
     quiet: Quiet = False,
     debug: Debug = False,  # noqa: ARG001 - read by console.guarded
@@ -94,6 +99,8 @@ def serve(
         hosts=tuple(allow_host or ()) or loopback_hosts(host),
         reports=reports,
     )
+    if log:
+        logging.getLogger("fauxto.serve").setLevel(logging.INFO)
     app = create_app(open_scorer(model or bundled_detector(), device), settings)
     if not loopback_hosts(host) and keys is None:
         console.note("anyone who reaches this address may use it: --keys asks for keys")

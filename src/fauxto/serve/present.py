@@ -123,8 +123,10 @@ def _sentence(prediction: Prediction) -> str:
 
 def _stability_words(flips: int, changes: int) -> str:
     if not flips:
-        return f"Stable: the verdict stays the same after {changes} re-encodings"
-    return f"Not stable: the verdict changes after {flips} of {changes} re-encodings"
+        return (
+            f"Stable: after {changes} re-encodings the score is on the same side of the threshold"
+        )
+    return f"Not stable: after {flips} of {changes} re-encodings the score is across the threshold"
 
 
 def _json_address(result: Result) -> str:

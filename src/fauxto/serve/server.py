@@ -4,6 +4,7 @@ import asyncio
 import json
 import socket
 from collections.abc import Callable
+from http import HTTPStatus
 from typing import Any, ClassVar, Final
 
 import h11
@@ -80,7 +81,8 @@ class BoundedProtocol(H11Protocol):
         super().connection_made(transport)
         self.head_timer: asyncio.TimerHandle | None = None
         if len(self.connections) > self.limits.max_connections:
-            transport.write(_refusal())
+            busy = ProblemError("busy", "too many connections are open: try again soon")
+            transport.write(_write_problem(busy))
             transport.close()
             return
         self._await_head()
@@ -90,6 +92,11 @@ class BoundedProtocol(H11Protocol):
         super().data_received(data)
         if self.conn.their_state is not h11.IDLE:
             self._head_is_here()
+
+    def send_400_response(self, msg: str) -> None:
+        """Answer what is not HTTP."""
+        self.transport.write(_write_problem(ProblemError("bad_request", msg)))
+        self.transport.close()
 
     def on_response_complete(self) -> None:
         """Wait for the next request on this connection."""
@@ -112,8 +119,8 @@ class BoundedProtocol(H11Protocol):
             self.head_timer = None
 
 
-def _refusal() -> bytes:
-    problem = ProblemError("busy", "too many connections are open: try again soon")
+def _write_problem(problem: ProblemError) -> bytes:
+    """Return a whole response, for where there is no application to make one."""
     body = json.dumps(problem.body().model_dump())
     headers: dict[str, Any] = {
         "Content-Type": MEDIA_TYPE,
@@ -121,5 +128,6 @@ def _refusal() -> bytes:
         "Connection": "close",
         **problem.headers(),
     }
-    lines = ["HTTP/1.1 503 Service Unavailable", *(f"{k}: {v}" for k, v in headers.items()), "", ""]
-    return ("\r\n".join(lines) + body).encode()
+    status = HTTPStatus(problem.kind.status)
+    lines = [f"HTTP/1.1 {status} {status.phrase}", *(f"{k}: {v}" for k, v in headers.items())]
+    return "\r\n".join([*lines, "", body]).encode()
