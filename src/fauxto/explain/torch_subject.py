@@ -17,6 +17,7 @@ from fauxto.explain.methods import explain_sides, possible_methods
 from fauxto.explain.sanity import destroy_weights
 from fauxto.explain.search import confirm_layout
 from fauxto.explain.subject import Ruin
+from fauxto.models.allocator import keep_freed_memory
 from fauxto.models.checkpoint import load_run
 
 
@@ -66,6 +67,7 @@ def open_torch_subject(run: Path, request: str, device: str) -> TorchSubject:
         ArtifactError: the run is missing, unfinished or damaged.
         RecipeError: the methods do not fit the network.
     """
+    keep_freed_memory()
     loaded = load_run(run, device)
     module = loaded.module.to(memory_format=torch.channels_last)
     kind = loaded.spec.kind
