@@ -218,7 +218,7 @@ def _digest_picture(decoded: DecodedImage, small: Image.Image) -> str:
 def _encode_thumbnail(small: Image.Image) -> bytes:
     scale = min(1.0, PAGE_PX / max(small.size))
     size = (max(1, round(small.width * scale)), max(1, round(small.height * scale)))
-    thumbnail = small.resize(size, Image.Resampling.BILINEAR)
+    thumbnail = small.resize(size, Image.Resampling.BILINEAR, reducing_gap=1.0)
     buffer = BytesIO()
     thumbnail.save(buffer, "JPEG", quality=80)
     return buffer.getvalue()
