@@ -21,7 +21,7 @@ def command_names():
 
 def test_the_readme_shows_only_commands_and_flags_that_exist():
     blocks = "".join(re.findall(r"^```\n(.*?)^```", README, flags=re.MULTILINE | re.DOTALL))
-    shown = re.findall(r"^fauxto (\w+)(.*?)(?:#.*)?$", blocks, flags=re.MULTILINE)
+    shown = re.findall(r"^fauxto ([\w-]+)(.*?)(?:#.*)?$", blocks, flags=re.MULTILINE)
     assert len(shown) >= 10
     assert {name for name, _ in shown} <= command_names()
     reference = (ROOT / "docs/reference.md").read_text("utf-8")
