@@ -29,7 +29,7 @@ def test_report_recipe_has_the_written_hyper_parameters(name):
         "weight_decay": 1e-5, "max_epochs": 50, "patience": 3, "seed": 42, "accumulate": 1,
         "schedule": "constant", "warmup_epochs": 0.0, "layer_decay": 1.0, "freeze_epochs": 0,
         "label_smoothing": 0.0, "class_weights": False, "clip_norm": None, "ema_decay": 0.0,
-        "precision": "fp32", "cost_ratio": 5.0,
+        "precision": "fp32", "cost_ratio": 5.0, "compile": False,
     }  # fmt: skip
     assert recipe.train.model_dump(mode="json") == {**plain, **changed}
 
