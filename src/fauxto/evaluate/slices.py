@@ -84,7 +84,7 @@ def _name_quarters(numbers: pl.Series) -> list[str | None]:
     values = numbers.cast(pl.Float64).to_numpy()
     known = np.isfinite(values)
     limits = np.unique(np.quantile(values[known], [0.25, 0.5, 0.75]))
-    ends = [f"{limit:.3g}" for limit in limits]
+    ends = [f"{limit:,.0f}" if abs(limit) >= 100 else f"{limit:.3g}" for limit in limits]
     names = [
         f"under {ends[0]}",
         *(f"{low} to {high}" for low, high in pairwise(ends)),

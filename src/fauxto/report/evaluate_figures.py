@@ -183,9 +183,15 @@ def plot_robustness(rows: Sequence[Disturbance], clean_accuracy: float) -> str:
         chosen = sorted((row for row in rows if row.disturbance == name), key=lambda r: r.strength)
         _draw_robustness(axis, chosen, clean_accuracy)
         axis.set_title(name)
-    for axis in axes[len(names) :]:
-        axis.set_visible(False)
-    add_legend(axes[0], "lower left")
+    spare = axes[len(names) :]
+    for axis in spare:
+        axis.set_axis_off()
+    if spare:
+        handles, texts = axes[0].get_legend_handles_labels()
+        ink = axes[0].title.get_color()
+        spare[0].legend(handles, texts, loc="center", frameon=False, labelcolor=ink)
+    else:
+        add_legend(axes[0], "lower left")
     return to_svg(figure, "Accuracy and verdict flips against the strength of each disturbance.")
 
 
