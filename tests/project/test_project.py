@@ -16,7 +16,8 @@ README = (ROOT / "README.md").read_text("utf-8")
 
 
 def command_names():
-    return {command.name or command.callback.__name__ for command in app.registered_commands}
+    names = {command.name or command.callback.__name__ for command in app.registered_commands}
+    return {name.replace("_", "-") for name in names}
 
 
 def test_the_readme_shows_only_commands_and_flags_that_exist():
