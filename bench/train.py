@@ -17,7 +17,7 @@ from pathlib import Path
 
 RECIPES = {"lite": "lite", "resnet18": "report/resnet18"}
 BATCH_SIZE = 32
-STEPS = 10
+STEPS = 6
 RUNS = 3
 LEAST = {"of bare": 0.95, "of plain": 1.2, "loader": 3.0}
 START_ROWS, START_S = 60_000, 10.0
@@ -259,7 +259,10 @@ def compare_loops(name: str, data: Path) -> Iterator[str]:
             values.append(run(kind, name, data)["images_s"])
     medians = {kind: statistics.median(values) for kind, values in speeds.items()}
     for kind, values in speeds.items():
-        print(f"{name:9} {kind:6} {medians[kind]:7.1f} images/s  {sorted(map(round, values))}")
+        print(
+            f"{name:9} {kind:6} {medians[kind]:7.1f} images/s  {sorted(map(round, values))}",
+            flush=True,
+        )
     ratios = {
         "of bare": medians["loop"] / medians["bare"],
         "of plain": medians["loop"] / medians["plain"],

@@ -1,6 +1,7 @@
 import importlib.util
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +9,6 @@ import onnx
 import polars as pl
 import pytest
 import torch
-import torchvision
 from onnx import TensorProto, helper, numpy_helper
 from PIL import Image
 
@@ -19,7 +19,7 @@ from fauxto.explain.methods import explain_sides
 from fauxto.explain.onnx_subject import open_onnx_subject
 from fauxto.explain.run import explain
 from fauxto.models.onnx_scorer import CAM_NAME, CARD_KEY, INPUT_NAME, LOGITS_NAME
-from fauxto.models.specs import Kind
+from fauxto.models.specs import MODELS, Kind
 
 _location = importlib.util.spec_from_file_location("nets", Path(__file__).parent / "conftest.py")
 nets = importlib.util.module_from_spec(_location)
@@ -192,14 +192,24 @@ main()
     assert (out / "01-fake0--file--cam-map.png").is_file()
 
 
-def loaded(module, architecture, size_px=SIDE):
-    from fauxto.models.build import find_spec
+class SmallCnn(torch.nn.Module):
+    """A network that averages positions before one linear layer."""
 
+    def __init__(self):
+        super().__init__()
+        torch.manual_seed(0)
+        self.features = torch.nn.Sequential(torch.nn.Conv2d(3, 6, 8, 8), torch.nn.ReLU())
+        self.fc = torch.nn.Linear(6, 2)
+
+    def forward(self, inputs):
+        return self.fc(self.features(inputs).mean((2, 3)))
+
+
+def loaded(module, spec, size_px=SIDE):
     class Loaded:
-        spec = find_spec(architecture)
         card = make_card().model_copy(update={"preprocess": Preprocess(size_px=size_px)})
 
-    Loaded.module = module.eval()
+    Loaded.module, Loaded.spec = module.eval(), spec
     return Loaded
 
 
@@ -207,8 +217,9 @@ def test_exported_map_is_gradcams_and_its_mean_is_the_logit_difference(tmp_path,
     import fauxto.export.run as export_room
     from fauxto.models.onnx_scorer import OnnxScorer
 
-    module = torchvision.models.resnet18(num_classes=2).eval()
-    monkeypatch.setattr(export_room, "load_run", lambda run: loaded(module, "resnet18"))
+    module = SmallCnn()
+    spec = replace(MODELS["resnet18"], cam_layer="features")
+    monkeypatch.setattr(export_room, "load_run", lambda run: loaded(module, spec))
     result = export_room.export(tmp_path, out=tmp_path / "net.onnx")
     assert result.max_score_difference < 1e-4
     scorer = OnnxScorer(result.path)
@@ -221,7 +232,7 @@ def test_exported_map_is_gradcams_and_its_mean_is_the_logit_difference(tmp_path,
     for side in (1.0, -1.0):
         sides = np.full(3, side)
         expected = explain_sides(
-            module, torch.from_numpy(inputs), Layout(Kind.CNN, "layer4"), "gradcam", sides
+            module, torch.from_numpy(inputs), Layout(Kind.CNN, "features"), "gradcam", sides
         )
         assert np.allclose(subject.explain(inputs, "cam", sides), expected, atol=1e-3)
     notes = onnx.load(result.path).metadata_props
@@ -241,7 +252,7 @@ def test_only_heads_that_are_linear_in_the_average_have_a_map(name, exact):
     size = spec.input_px if not spec.any_size else SIDE
     module = build_network(spec, size_px=size)
     before = {key: value.clone() for key, value in module.state_dict().items()}
-    found = with_cam(loaded(module, name, size))
+    found = with_cam(loaded(module, spec, size))
     assert isinstance(found, WithCam) is exact
     assert not any(part._forward_hooks for part in module.modules())
     assert all(torch.equal(before[key], value) for key, value in module.state_dict().items())

@@ -8,7 +8,7 @@ from fauxto.models.specs import Kind
 
 QUICK = ("mobilenetv4_conv_small", "mixer_s32_224", "levit_128s")
 FAMILIES = (
-    *QUICK, "deit_tiny_distilled_patch16_224", "densenet121", "edgenext_xx_small",
+    *QUICK, "cait_xxs24_224", "deit_tiny_distilled_patch16_224", "densenet121", "edgenext_xx_small",
     "efficientformer_l1", "maxvit_rmlp_pico_rw_256", "poolformer_s12", "repvgg_a0",
     "swin_tiny_patch4_window7_224", "xcit_nano_12_p16_224",
 )  # fmt: skip
@@ -32,6 +32,8 @@ def test_a_network_of_any_family_has_two_outputs_and_a_layer_whose_gradient_has_
     (logits[:, 1] - logits[:, 0]).sum().backward()
     (maps,) = features
     assert maps.ndim in (3, 4)
+    if spec.kind is Kind.VIT:
+        assert maps.shape[1] == (spec.input_px // spec.patch_px) ** 2 + spec.prefix_tokens
     # Averaged positions all have a gradient; of class-token networks at least many have.
     channel = 1 if maps.ndim == 4 and maps.shape[2] == maps.shape[3] else -1
     reached = maps.grad.abs().sum(dim=channel) > 0

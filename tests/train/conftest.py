@@ -41,7 +41,7 @@ def write_dataset(
     counts=(9, 3, 2),
     generators=("noise",),
     fit="squash",
-    split="given",
+    split_method="given",
 ):
     """Write what ``fauxto prepare`` writes: ``counts`` pictures a class in train, val and test."""
     claim = claim_folder(folder, "prepare", {"size": size_px})
@@ -70,7 +70,7 @@ def write_dataset(
     frame = frame.select(*IMAGE_SCHEMA, pl.col("path").alias("original")).cast(IMAGE_SCHEMA)
     write_table(folder / IMAGES, frame.sort("path"))
     preprocess = Preprocess(size_px=size_px, fit=fit).model_dump(mode="json")
-    write_json(folder / PREPARE, {"preprocess": preprocess, "split_method": str(split)})
+    write_json(folder / PREPARE, {"preprocess": preprocess, "split_method": str(split_method)})
     finish_folder(claim)
     open_dataset(folder)
     return folder

@@ -49,23 +49,23 @@ def test_resume_without_an_interrupted_run_is_refused(dataset, tmp_path):
 
 def test_several_seeds_give_runs_and_their_mean_and_deviation(dataset, tmp_path):
     out = tmp_path / "seeds"
-    said = fauxto_train(dataset, out, "--seeds", "3,1,2").stdout
+    said = fauxto_train(dataset, out, "--seeds", "3,1").stdout
     losses = []
-    for seed in (3, 1, 2):
+    for seed in (3, 1):
         card = read_card(out / f"seed-{seed}")
         assert card.seed == seed
-        assert card.spread.seeds == (3, 1, 2)
+        assert card.spread.seeds == (3, 1)
         losses.append(card.best_val_loss)
-    assert len(set(losses)) == 3
+    assert len(set(losses)) == 2
     column = pl.Series(losses)
     assert card.spread.mean["val_loss"] == pytest.approx(column.mean())
     assert card.spread.deviation["val_loss"] == pytest.approx(column.std())
     summary = read_json(out / "seeds.json")
     assert summary["mean"] == card.spread.mean
-    assert summary["runs"] == ["seed-3", "seed-1", "seed-2"]
+    assert summary["runs"] == ["seed-3", "seed-1"]
     assert f"{column.mean():.4f}" in said
     with pytest.raises(ArtifactError, match="already holds exactly this result"):
-        fauxto_train(dataset, out, "--seeds", "3,1,2")
+        fauxto_train(dataset, out, "--seeds", "3,1")
 
 
 @pytest.mark.parametrize("seeds", ["1", "1,1"])
@@ -74,8 +74,9 @@ def test_seeds_that_cannot_spread_are_refused(dataset, tmp_path, seeds):
         fauxto_train(dataset, tmp_path / "run", "--seeds", seeds)
 
 
-def test_continuing_a_run_shows_gains_and_losses_by_generator(dataset, make_dataset, tmp_path):
-    fauxto_train(dataset, tmp_path / "before", "--set", "train.max_epochs=2")
+def test_continuing_a_run_shows_gains_and_losses_by_generator(make_dataset, tmp_path):
+    first = make_dataset(tmp_path / "first", generators=("noise", "stripes"))
+    fauxto_train(first, tmp_path / "before")
     wider = make_dataset(tmp_path / "wider", generators=("noise", "dots"))
     said = fauxto_train(wider, tmp_path / "after", "--weights", tmp_path / "before").stdout
     continued = read_card(tmp_path / "after").continued
@@ -83,6 +84,7 @@ def test_continuing_a_run_shows_gains_and_losses_by_generator(dataset, make_data
     assert [(row.value, row.n, row.known) for row in continued.rows] == [
         ("real", 3, True), ("dots", 1, False), ("noise", 2, True),
     ]  # fmt: skip
+    assert continued.not_measured == ("stripes",)  # learned before, absent from the new data
     table = pl.read_parquet(tmp_path / "after" / "validation.parquet")
     threshold = read_card(tmp_path / "after").threshold
     noise = table.filter(pl.col("generator") == "noise")
@@ -90,13 +92,6 @@ def test_continuing_a_run_shows_gains_and_losses_by_generator(dataset, make_data
     assert read_json(tmp_path / "after" / "continued.json")["rows"][0]["value"] == "real"
     for word in ("before", "after", "dots", "noise", "new"):
         assert word in said
-
-
-def test_generators_that_the_new_data_lack_are_named(dataset, make_dataset, tmp_path):
-    fauxto_train(dataset, tmp_path / "before")
-    other = make_dataset(tmp_path / "other", generators=("dots",))
-    fauxto_train(other, tmp_path / "after", "--weights", tmp_path / "before")
-    assert read_card(tmp_path / "after").continued.not_measured == ("noise",)
 
 
 def test_tensorboard_gets_every_epoch(dataset, tmp_path):
@@ -139,10 +134,10 @@ def test_mlflow_gets_settings_and_every_epoch(dataset, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "mlflow", fake)
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     out = tmp_path / "run"
-    fauxto_train(dataset, out, "--logger", "mlflow", "--set", "train.max_epochs=2")
+    fauxto_train(dataset, out, "--logger", "mlflow")
     assert fake.run_name == "run"
     assert fake.params["train.batch_size"] == "4"
-    assert [step for step, _ in fake.metrics] == [1, 2]
+    assert [step for step, _ in fake.metrics] == [1]
     assert fake.metrics[0][1]["val_loss"] == pl.read_csv(out / "history.csv")["val_loss"][0]
     assert fake.uri.startswith("sqlite:///")
 

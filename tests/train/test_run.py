@@ -163,7 +163,9 @@ def whole(dataset, tmp_path_factory):
     return train(dataset, recipe=tiny(*EVERYTHING), out=tmp_path_factory.mktemp("whole") / "run")
 
 
-@pytest.mark.parametrize("with_signal", [signal.SIGKILL, signal.SIGTERM])
+@pytest.mark.parametrize(
+    "with_signal", [signal.SIGKILL, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)]
+)
 def test_run_killed_in_an_epoch_goes_on_to_the_same_bits(whole, dataset, tmp_path, with_signal):
     out = tmp_path / "killed"
     kill_in_epoch(3, dataset, out, (*TINY, *EVERYTHING), with_signal)

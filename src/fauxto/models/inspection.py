@@ -1,6 +1,7 @@
 """Facts of a timm network that has no row of its own, read off the network itself."""
 
 from collections import Counter
+from collections.abc import Sequence
 from typing import Any, Final
 
 import timm
@@ -10,6 +11,9 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from fauxto.core.errors import RecipeError
 from fauxto.models.specs import Kind, Library, ModelSpec
+
+Output = tuple[str, tuple[int, ...]]
+"""Path of a layer and the shape of what it gave."""
 
 _NEAR: Final = 5
 _POSITIONS: Final = 4
@@ -37,10 +41,14 @@ def inspect_network(name: str, cam_layer: str | None = None) -> ModelSpec:
         )
     with torch.device("meta"):
         module = timm.create_model(name, pretrained=False, num_classes=2)
+    module.requires_grad_(requires_grad=False)
     config: dict[str, Any] = module.pretrained_cfg
     size_px = int(config["input_size"][-1])
     heads = _classifiers(name, config)
     patch_px = _patch_px(module)
+    outputs = _trace(module, size_px)
+    layer = _find_cam_layer(module, outputs, heads) if cam_layer is None else cam_layer
+    tokens = dict(outputs).get(layer, (0, 0))[1]
     return ModelSpec(
         name=name,
         library=Library.TIMM,
@@ -54,9 +62,10 @@ def inspect_network(name: str, cam_layer: str | None = None) -> ModelSpec:
         std=tuple(config["std"]),
         classifier=heads[0],
         other_classifiers=heads[1:],
-        cam_layer=_find_cam_layer(module, size_px, heads) if cam_layer is None else cam_layer,
+        cam_layer=layer,
         patch_px=patch_px,
-        prefix_tokens=int(getattr(module, "num_prefix_tokens", 0)) if patch_px else 0,
+        # Counted at the layer: some networks add their class token after it.
+        prefix_tokens=max(0, tokens - (size_px // patch_px) ** 2) if patch_px else 0,
         weights_file="model.safetensors",
         weights_source=str(config.get("hf_hub_id") or config.get("url") or "timm"),
         weights_mb=4 * count_parameters(module) / 1e6,
@@ -81,12 +90,11 @@ def _patch_px(module: nn.Module) -> int | None:
     return int(patch if isinstance(patch, int) else patch[0])
 
 
-def _find_cam_layer(module: nn.Module, size_px: int, heads: tuple[str, ...]) -> str:
+def _find_cam_layer(module: nn.Module, outputs: Sequence[Output], heads: tuple[str, ...]) -> str:
     last = getattr(module, "blocks", [None])[-1]
     if getattr(module, "cls_token", None) is not None and hasattr(last, "norm1"):
         # After the last attention only the class token is read: no other token has a gradient.
         return f"blocks.{len(module.get_submodule('blocks')) - 1}.norm1"  # type: ignore[arg-type]
-    outputs = _trace(module, size_px)
     ran = Counter(path for path, _ in outputs)
     for path, shape in reversed(outputs):
         inside_head = any(head == path or head.startswith(f"{path}.") for head in heads)
@@ -99,9 +107,9 @@ def _find_cam_layer(module: nn.Module, size_px: int, heads: tuple[str, ...]) -> 
     )
 
 
-def _trace(module: nn.Module, size_px: int) -> list[tuple[str, tuple[int, ...]]]:
+def _trace(module: nn.Module, size_px: int) -> list[Output]:
     """Return path and output shape of every layer, in the order in which they end."""
-    outputs: list[tuple[str, tuple[int, ...]]] = []
+    outputs: list[Output] = []
 
     def record(path: str, part: nn.Module) -> Any:  # noqa: ANN401 - torch's handle
         def hook(_part: nn.Module, _inputs: object, output: object) -> None:
@@ -126,7 +134,7 @@ def _has_positions(shape: tuple[int, ...]) -> bool:
 
 
 def count_parameters(module: nn.Module) -> int:
-    """Return the number of weights that training may change."""
+    """Return the number of a network's weights."""
     return sum(parameter.numel() for parameter in module.parameters())
 
 
