@@ -1,9 +1,11 @@
 """Where a training runs: one process, or several on one or many machines, through Fabric."""
 
+import atexit
 import logging
 import os
 from typing import Final, Literal
 
+import torch
 from lightning_fabric import Fabric
 from lightning_fabric.plugins.environments import SLURMEnvironment, TorchElasticEnvironment
 from lightning_fabric.strategies import DDPStrategy
@@ -52,6 +54,22 @@ def open_fabric(device: str, recipe: TrainRecipe) -> Fabric:
     )
     fabric.launch()
     return fabric
+
+
+def leave_at_exit(fabric: Fabric) -> None:
+    """Have the process part from the others in order when it ends, after work that all finished.
+
+    Threads of gloo that still run at exit abort the process. After an error nobody waits: the
+    launcher ends the others.
+    """
+    if fabric.world_size > 1:
+        fabric.barrier()
+        atexit.register(_leave)
+
+
+def _leave() -> None:
+    if torch.distributed.is_initialized():
+        torch.distributed.destroy_process_group()
 
 
 def shard_of(fabric: Fabric) -> Shard:

@@ -166,7 +166,7 @@ def _train_epoch(
         batch_size=settings.batch_size, seed=settings.seed, epoch=epoch, workers=data.workers,
         shard=shard_of(fabric),
     )  # fmt: skip
-    loss_sum, right, done = 0.0, 0, 0
+    loss_sum, right, own, done = 0.0, 0, 0, 0
     started = time.monotonic()
     for number, batch in enumerate(batches):
         first = number - number % settings.accumulate
@@ -191,11 +191,12 @@ def _train_epoch(
         done += sizes[number]
         loss_sum += value * sizes[number]
         right += batch.counts * int((logits.argmax(dim=1) == labels).sum())
+        own += batch.counts * len(batch.paths)  # what this process can tell of on the way
         speed = done / (time.monotonic() - started)
-        seen = done / fabric.world_size
         progress(
             f"epoch {epoch}/{settings.max_epochs}", done, total,
-            f"loss {loss_sum / seen:.3f}, accuracy {right / seen:.1%}, {speed:.0f} images/s",
+            f"loss {loss_sum / max(1, own):.3f}, accuracy {right / max(1, own):.1%}, "
+            f"{speed:.0f} images/s",
         )  # fmt: skip
     loss_sum, right = sum_over_processes(fabric, loss_sum, right)
     return loss_sum / total, right / total

@@ -47,7 +47,7 @@ from fauxto.report.train_figures import training_curves_file
 from fauxto.train.card import Trained, make_card
 from fauxto.train.continued import Before, compare_with_before, score_before
 from fauxto.train.determinism import deterministic
-from fauxto.train.devices import open_fabric
+from fauxto.train.devices import leave_at_exit, open_fabric
 from fauxto.train.fit import fit
 from fauxto.train.history import EpochResult, to_csv
 from fauxto.train.loggers import EpochLogger, open_logger
@@ -118,6 +118,7 @@ def train(  # noqa: PLR0913 - the verb's flags
     done = claim is not None and claim.state is FolderState.DONE
     known: ModelCard | None = fabric.broadcast(read_card(out) if done else None)
     if known is not None:
+        leave_at_exit(fabric)
         return TrainResult(out, known, reused=True, rank=fabric.global_rank)
     keep_freed_memory()
     with deterministic(recipe.train.seed), ExitStack() as stack:
@@ -152,6 +153,7 @@ def train(  # noqa: PLR0913 - the verb's flags
         )
         card = _write_run(claim, plan, trained, logits, before)
     card = fabric.broadcast(card)
+    leave_at_exit(fabric)
     return TrainResult(out, card, reused=False, rank=fabric.global_rank)
 
 
