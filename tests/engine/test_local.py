@@ -151,11 +151,13 @@ def wait_until_group_is_gone(group):
     raise AssertionError("worker processes are still running")
 
 
-def test_ctrl_c_ends_all_processes(work, tmp_path):
+@pytest.mark.parametrize("asks_on", [True, False], ids=["in the work", "between two rows"])
+def test_ctrl_c_ends_all_processes(work, tmp_path, asks_on):
     script = tmp_path / "script.py"
     script.write_text(
         f"""
 import sys
+import time
 sys.path.insert(0, {str(Path(__file__).parent)!r})
 from work_for_workers import hang_on_threes
 from fauxto.engine.local import map_rows
@@ -164,7 +166,7 @@ if __name__ == "__main__":
     rows = map_rows(hang_on_threes, range(9), workers=2, timeout_s=600, memory_limit_bytes=None,
                     on_lost=lambda row, reason: reason, progress=lambda done: None)
     print(next(rows), flush=True)
-    list(rows)
+    {"list(rows)" if asks_on else "time.sleep(60)"}
 """
     )
     process = subprocess.Popen(

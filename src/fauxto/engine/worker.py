@@ -14,6 +14,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from multiprocessing.connection import Connection
+from multiprocessing.util import Finalize
 from typing import Any, Final
 
 if sys.platform == "linux":
@@ -66,6 +67,9 @@ class Worker:
         )
         with _interrupts_held():
             self.process.start()
+            # At exit multiprocessing asks daemons to end by SIGTERM, which workers ignore, and
+            # waits for them; this comes before, and also where nobody holds the worker any more.
+            Finalize(self, self.process.kill, exitpriority=0)
         theirs.close()
         self.ready = False
         self.indices: deque[int] = deque()
