@@ -1,3 +1,5 @@
+import shutil
+
 import numpy as np
 import polars as pl
 import pytest
@@ -120,3 +122,15 @@ def test_history_records_the_scheduled_rate(dataset, tmp_path):
         dataset, tmp_path / "run", "train.schedule=cosine", "train.warmup_epochs=1"
     )
     assert history["lr"].to_list() == pytest.approx([0.75e-3, 0.5e-3 * (1 + np.cos(np.pi * 2 / 3))])
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(shutil.which("g++") is None, reason="torch compiles for a CPU with g++")
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_a_compiled_network_learns_what_the_plain_one_does(dataset, tmp_path):
+    settings = ("model.name=resnet18", "train.batch_size=9", "train.lr=1e-4")
+    plain = history_of(dataset, tmp_path / "plain", *settings)
+    compiled = history_of(dataset, tmp_path / "compiled", *settings, "train.compile=true")
+    for column in ("train_loss", "val_loss"):
+        assert compiled[column].to_list() == pytest.approx(plain[column].to_list(), rel=0.02)
+    assert load_run(tmp_path / "compiled").card.architecture == "resnet18"
