@@ -203,6 +203,7 @@ def test_mutated_bodies_are_answered(narrow):
         assert response.status_code in (200, 400, 413, 415, 422), (number, response.text)
 
 
+@pytest.mark.slow
 def test_a_picture_over_the_memory_limit_is_told_and_the_next_one_works(scorer):
     limits = ServeLimits(max_pixels=64_000_000, decode_memory_bytes=160_000_000)
     image = Image.new("RGB", (8000, 7900), (20, 30, 200))

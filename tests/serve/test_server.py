@@ -135,6 +135,7 @@ def test_an_idle_connection_ends(impatient):
     assert time.monotonic() - start < 8
 
 
+@pytest.mark.slow
 def test_an_upload_that_stalls_or_trickles_is_told_that_it_is_too_slow(impatient):
     with connect(impatient) as connection:
         connection.sendall(head(1000) + b"x" * 10)
