@@ -13,7 +13,7 @@ import timm
 import torch
 import torchvision
 
-from fauxto.core.artifacts import STAMP, file_digest
+from fauxto.core.artifacts import STAMP, VALIDATION, file_digest
 from fauxto.core.errors import (
     ArtifactError,
     DataError,
@@ -27,7 +27,7 @@ from fauxto.data.table import PREDICTION_SCHEMA
 from fauxto.metrics.calibration import fake_score
 from fauxto.models.checkpoint import load_run
 from fauxto.models.scorer import open_scorer
-from fauxto.train.run import VALIDATION, train
+from fauxto.train.run import train
 
 TINY = ("model.weights=none", "train.batch_size=4", "train.lr=1e-3", "train.max_epochs=3")
 

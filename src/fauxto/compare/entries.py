@@ -13,6 +13,7 @@ from fauxto.core.artifacts import (
     EVALUATION_DIR,
     PREDICTIONS,
     STAMP,
+    VALIDATION,
     WEIGHTS,
     read_card,
     read_json,
@@ -24,9 +25,6 @@ from fauxto.core.records import ModelCard
 from fauxto.core.speed import Speed, read_speed
 from fauxto.data.table import PREDICTION_SCHEMA, read_table
 from fauxto.metrics.summary import Metrics, read_metrics
-
-VALIDATION: str = "validation.parquet"
-"""Scores of the validation images, which a run keeps."""
 
 
 @dataclass(frozen=True)

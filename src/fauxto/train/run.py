@@ -21,6 +21,7 @@ from fauxto.core.artifacts import (
     HISTORY,
     RECIPE,
     STAMP,
+    VALIDATION,
     Claim,
     FolderState,
     claim_folder,
@@ -55,7 +56,6 @@ from fauxto.train.plan import Plan, make_plan
 from fauxto.train.validation import score_validation
 
 CHECKPOINTS: Final = "checkpoints"
-VALIDATION: Final = "validation.parquet"
 
 
 @dataclass(frozen=True)

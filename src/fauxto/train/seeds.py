@@ -12,6 +12,7 @@ from fauxto.core.artifacts import (
     CARD,
     HISTORY,
     SEEDS,
+    VALIDATION,
     FolderState,
     claim_folder,
     finish_folder,
@@ -24,7 +25,7 @@ from fauxto.core.records import SeedSpread
 from fauxto.metrics.ranking import roc_auc
 from fauxto.train.devices import open_fabric
 from fauxto.train.plan import make_plan
-from fauxto.train.run import VALIDATION, TrainResult, train
+from fauxto.train.run import TrainResult, train
 
 VERB = "train --seeds"
 
