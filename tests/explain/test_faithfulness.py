@@ -14,7 +14,7 @@ from fauxto.explain.faithfulness import (
     summarise_curves,
     trace_curves,
 )
-from fauxto.explain.sanity import SHARES, destroy_weights
+from fauxto.explain.sanity import destroy_weights
 
 SIDE = 60
 
@@ -81,6 +81,22 @@ def test_gain_is_the_area_between_the_curves():
     assert curves.gain == pytest.approx(0.75 - 0.5)
 
 
+def test_summary_holds_the_mean_curves_their_areas_and_intervals():
+    first = Curves(np.array([1.0, 0.5, 0.0]), np.array([0.0, 1.0, 1.0]))
+    second = Curves(np.array([1.0, 1.0, 1.0]), np.array([0.0, 0.0, 0.0]))
+    per_image = [{"map": one, "random": second, "centre": second} for one in (first, second)]
+    found = summarise_curves(per_image, seed=0)
+    own = found.curves["map"]
+    assert own.mean.deletion.tolist() == [1, 0.75, 0.5]
+    assert own.low.deletion.tolist() == [1, 0.5, 0]
+    assert own.high.insertion.tolist() == [0, 1, 1]
+    assert own.deletion_area.mean == pytest.approx((0.5 + 1) / 2)
+    assert own.insertion_area.mean == pytest.approx((0.75 + 0) / 2)
+    assert found.gain == own.gain
+    assert own.gain.mean == pytest.approx(own.insertion_area.mean - own.deletion_area.mean)
+    assert found.over_random.mean == pytest.approx((0.25 - -1) / 2)
+
+
 def test_random_maps_follow_their_generator():
     first = random_map(50, 70, np.random.default_rng(5))
     assert first.shape == (50, 70)
@@ -107,8 +123,10 @@ def test_weights_are_destroyed_from_the_output_backwards_in_a_copy():
         for key, weight in before.items():  # shuffled, not replaced
             assert torch.equal(weight.flatten().sort().values, after[key].flatten().sort().values)
     assert all(torch.equal(before[key], weight) for key, weight in module.state_dict().items())
-    assert len(changed) == len(SHARES)
-    assert changed[0] == [False] * 5 + [changed[0][5]]
+    assert len(changed) == 3  # one step a layer: six shares of three layers
+    assert not any(changed[0][:4])
+    assert changed[0][4]
+    assert not any(changed[1][:2])
     assert all(changed[-1])
     counts = [sum(step) for step in changed]
     assert counts == sorted(counts)

@@ -15,8 +15,14 @@ from fauxto.core.artifacts import STAMP, read_json, write_json
 from fauxto.core.errors import ArtifactError, RecipeError
 from fauxto.core.labels import Split
 from fauxto.core.records import DataSummary, Environment, ModelCard, Policy, Preprocess
-from fauxto.explain.faithfulness import Curves, Estimate, Faithfulness, centre_prior
-from fauxto.explain.page import judge_trust
+from fauxto.explain.belief import judge_trust, sum_up
+from fauxto.explain.faithfulness import (
+    Curves,
+    CurveSummary,
+    Estimate,
+    Faithfulness,
+    centre_prior,
+)
 from fauxto.explain.trust import SanityStep, Trust
 from fauxto.models.specs import MODELS, Kind, ModelSpec
 
@@ -154,7 +160,16 @@ def test_faithfulness_is_written_and_the_true_map_wins(runs, data):
     assert entry["over_random"]["low"] > 0
     assert entry["informative"]
     assert len(entry["curves"]["centre"]["deletion"]) == 11
-    assert {row["share"] for row in entry["sanity"]} == {0.1, 0.25, 0.5, 1.0}
+    curves = entry["curves"]
+    for name in ("map", "centre", "random"):
+        for area in ("deletion_area", "insertion_area", "gain"):
+            estimate = curves[name][area]
+            assert estimate["low"] <= estimate["mean"] <= estimate["high"]
+    assert curves["map"]["deletion_area"]["mean"] < curves["random"]["deletion_area"]["mean"]
+    assert [row["share"] for row in entry["sanity"]] == pytest.approx([1 / 3, 2 / 3, 1])
+    page = (result.folder / "index.html").read_text()
+    assert "Grad-CAM is the most faithful" in page
+    assert "(a bright centre)" in page
 
 
 def test_maps_are_compared_with_those_of_a_network_trained_on_permuted_labels(runs, data):
@@ -191,8 +206,9 @@ def test_method_that_knows_nothing_of_the_network_is_labelled_so(runs, data, mon
 
 def make_trust(centre, random, left=0.0, control=None):
     curves = Curves(np.array([1.0, 0.0]), np.array([0.0, 1.0]))
-    gains = [Estimate(mean, mean - 0.01, mean + 0.01) for mean in (0.2, random, centre)]
-    found = Faithfulness(20, {"map": curves, "centre": curves, "random": curves}, *gains)
+    areas = [Estimate(mean, mean - 0.01, mean + 0.01) for mean in (0.4, 0.6, 0.2, random, centre)]
+    known = CurveSummary(curves, curves, curves, *areas[:3])
+    found = Faithfulness(20, dict.fromkeys(("map", "centre", "random"), known), *areas[3:])
     likeness = None if control is None else Estimate(control, control, control)
     return Trust("gradcam", found, (SanityStep(1.0, left),), likeness)
 
@@ -211,6 +227,15 @@ def make_trust(centre, random, left=0.0, control=None):
 def test_every_doubt_has_its_label(trust, label):
     assert judge_trust(trust).startswith(label)
     assert trust.is_believable is label.startswith("more faithful")
+
+
+def test_most_faithful_method_is_named_and_failing_ones_are_counted():
+    good, bad = make_trust(0.1, 0.1), make_trust(0.1, 0.1, left=0.9)
+    assert sum_up([good]) == (
+        "Grad-CAM is the most faithful, 0.100 [0.090, 0.110] above a bright centre"
+    )
+    assert sum_up([bad, good]).endswith("; 1 of 2 methods pass every test")
+    assert sum_up([bad]).startswith("no method passes every test")
 
 
 def test_numbers_are_given_by_class_outcome_generator_and_source(runs, tmp_path):

@@ -57,13 +57,23 @@ class Curves:
     """From the blur (first) to the whole image (last), hottest pixels shown first."""
 
     @property
+    def deletion_area(self) -> float:
+        """Return the area under the deletion curve, in [0, 1]; smaller is more faithful."""
+        return _area(self.deletion)
+
+    @property
+    def insertion_area(self) -> float:
+        """Return the area under the insertion curve, in [0, 1]; larger is more faithful."""
+        return _area(self.insertion)
+
+    @property
     def gain(self) -> float:
         """Return insertion area minus deletion area, in [−1, 1]; larger is more faithful."""
-        areas = [
-            float(trapezoid(curve, dx=1 / (len(curve) - 1)))
-            for curve in (self.insertion, self.deletion)
-        ]
-        return areas[0] - areas[1]
+        return self.insertion_area - self.deletion_area
+
+
+def _area(curve: Float[np.ndarray, " points"]) -> float:
+    return float(trapezoid(curve, dx=1 / (len(curve) - 1)))
 
 
 def trace_curves(
@@ -107,10 +117,43 @@ class Estimate:
 
 def estimate_mean(values: Float[np.ndarray, " n"], seed: int) -> Estimate:
     """Return the mean with a percentile bootstrap interval over images."""
-    rng = np.random.default_rng(seed)
-    drawn = values[rng.integers(0, len(values), (RESAMPLES, len(values)))].mean(axis=1)
-    low, high = np.quantile(drawn, [0.025, 0.975])
+    low, high = _bootstrap(values, seed)
     return Estimate(float(values.mean()), float(low), float(high))
+
+
+def _bootstrap(values: Float[np.ndarray, "n ..."], seed: int) -> Float[np.ndarray, "2 ..."]:
+    """Return the lower and the upper end of the interval of the mean over images."""
+    rng = np.random.default_rng(seed)
+    count = len(values)
+    weights = rng.multinomial(count, np.full(count, 1 / count), RESAMPLES) / count
+    return np.quantile(weights @ values, [0.025, 0.975], axis=0)
+
+
+@dataclass(frozen=True)
+class CurveSummary:
+    """What the curves of one kind of map are over images, with 95 % intervals."""
+
+    mean: Curves
+    low: Curves
+    """Lower ends of the intervals, point by point."""
+    high: Curves
+    deletion_area: Estimate
+    insertion_area: Estimate
+    gain: Estimate
+
+
+def _summarise(curves: Sequence[Curves], seed: int) -> CurveSummary:
+    deletions = np.stack([curve.deletion for curve in curves])
+    insertions = np.stack([curve.insertion for curve in curves])
+    deletion_ends, insertion_ends = _bootstrap(deletions, seed), _bootstrap(insertions, seed)
+    return CurveSummary(
+        mean=Curves(deletions.mean(axis=0), insertions.mean(axis=0)),
+        low=Curves(deletion_ends[0], insertion_ends[0]),
+        high=Curves(deletion_ends[1], insertion_ends[1]),
+        deletion_area=estimate_mean(np.array([c.deletion_area for c in curves]), seed),
+        insertion_area=estimate_mean(np.array([c.insertion_area for c in curves]), seed),
+        gain=estimate_mean(np.array([c.gain for c in curves]), seed),
+    )
 
 
 @dataclass(frozen=True)
@@ -118,14 +161,17 @@ class Faithfulness:
     """What deletion and insertion say of one method on one network."""
 
     images: int
-    curves: Mapping[str, Curves]
-    """Mean curves of the ``map``, of ``random`` and of ``centre``."""
-    gain: Estimate
-    """Insertion minus deletion area of the map."""
+    curves: Mapping[str, CurveSummary]
+    """Of the ``map``, of ``random`` and of ``centre``."""
     over_random: Estimate
     """How much larger the map's gain is than that of random blobs, image by image."""
     over_centre: Estimate
     """How much larger it is than that of a bright centre."""
+
+    @property
+    def gain(self) -> Estimate:
+        """Return insertion minus deletion area of the map."""
+        return self.curves["map"].gain
 
     @property
     def is_informative(self) -> bool:
@@ -141,17 +187,9 @@ def summarise_curves(per_image: Sequence[Mapping[str, Curves]], seed: int) -> Fa
         seed: of the bootstrap.
     """
     gains = {name: np.array([curves[name].gain for curves in per_image]) for name in per_image[0]}
-    means = {
-        name: Curves(
-            deletion=np.mean([curves[name].deletion for curves in per_image], axis=0),
-            insertion=np.mean([curves[name].insertion for curves in per_image], axis=0),
-        )
-        for name in gains
-    }
     return Faithfulness(
         images=len(per_image),
-        curves=means,
-        gain=estimate_mean(gains["map"], seed),
+        curves={name: _summarise([curves[name] for curves in per_image], seed) for name in gains},
         over_random=estimate_mean(gains["map"] - gains["random"], seed),
         over_centre=estimate_mean(gains["map"] - gains["centre"], seed),
     )

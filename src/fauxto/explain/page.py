@@ -8,15 +8,14 @@ import polars as pl
 from PIL import Image
 
 from fauxto.core.artifacts import PAGE, REGIONS
+from fauxto.explain.belief import describe_belief
 from fauxto.explain.catalogue import METHODS
 from fauxto.explain.findings import Findings
 from fauxto.explain.pictures import SIDE_BY_SIDE, Case
 from fauxto.explain.study import OUTCOMES, SLOW_IMAGES, STEADY_IMAGES, Group, MeanMap
 from fauxto.explain.summary import GROUPINGS, MEASURE_WORDS
 from fauxto.explain.target import Target
-from fauxto.explain.trust import Trust
 from fauxto.imaging.overlay import HEAT_GRADIENT, colour_map
-from fauxto.report.explain_figures import plot_faithfulness
 from fauxto.report.page import image_uri, write_page
 
 SIGNIFICANT: Final = 0.05
@@ -65,7 +64,7 @@ def write_explain_page(
         cases: the chosen images.
         folder: of the explanation.
     """
-    trusts = _trust_rows(findings)
+    beliefs = describe_belief(findings)
     methods = list(dict.fromkeys(name for _, name in findings.pairs()))
     models = [subject.name for subject in findings.subjects]
     measured = regions.filter(pl.col("error").is_null())["path"].n_unique()
@@ -89,9 +88,9 @@ def write_explain_page(
         cases=cases,
         overview=_group_cases(cases),
         many=len(methods) * len(models) > MANY_PANELS,
-        doubts=[row for row in trusts if not row["believable"]],
+        doubts=[row for belief in beliefs for row in belief.rows if not row.believable],
         side_by_side=SIDE_BY_SIDE,
-        trusts=trusts,
+        beliefs=beliefs,
         tested=max(
             (t.faithfulness.images for ts in findings.trusts.values() for t in ts), default=0
         ),
@@ -139,49 +138,6 @@ def _lead(models: Sequence[str], titles: Sequence[str]) -> str:
 
 def _titled(row: dict[str, Any], *keys: str) -> dict[str, Any]:
     return row | {key: METHODS[row[key]].title for key in keys}
-
-
-def _trust_rows(findings: Findings) -> list[dict[str, Any]]:
-    rows = []
-    for subject in findings.subjects:
-        for trust in findings.trusts.get(subject.name, ()):
-            title = METHODS[trust.method].title
-            found = trust.faithfulness
-            rows.append(
-                {
-                    "run": subject.name,
-                    "title": title,
-                    "gain": found.gain,
-                    "over_centre": found.over_centre,
-                    "over_random": found.over_random,
-                    "after_destroying": trust.sanity[-1].agreement if trust.sanity else None,
-                    "control": trust.control,
-                    "believable": trust.is_believable,
-                    "finding": judge_trust(trust),
-                    "plot": plot_faithfulness(
-                        f"{subject.name} · {title}",
-                        {name: curve.deletion for name, curve in found.curves.items()},
-                        {name: curve.insertion for name, curve in found.curves.items()},
-                    ),
-                }
-            )
-    return rows
-
-
-def judge_trust(trust: Trust) -> str:
-    """Return what the tests of a method say, in words."""
-    found = trust.faithfulness
-    if trust.depends_on_weights is False:
-        return "nearly the same map without what was learned"
-    if trust.depends_on_labels is False:
-        return "nearly the same map when trained on permuted labels"
-    if found.is_informative:
-        return "more faithful than a bright centre and random blobs"
-    if found.over_centre.high < 0:
-        return "less faithful than a bright centre"
-    if found.over_centre.low > 0:
-        return "no better than random blobs, as far as these images tell"
-    return "no better than a bright centre, as far as these images tell"
 
 
 def _group_cases(cases: Sequence[Case]) -> list[dict[str, Any]]:

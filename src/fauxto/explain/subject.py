@@ -22,7 +22,7 @@ class Ruin:
     """A copy of a network in which part of what it learned is destroyed."""
 
     share: float
-    """Share of the weight tensors destroyed, from the output backwards."""
+    """Share of the layers destroyed, from the output backwards."""
     subject: "Subject"
 
 

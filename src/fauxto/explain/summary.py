@@ -80,7 +80,6 @@ def _describe_one(trust: Trust) -> dict[str, Any]:
     found = trust.faithfulness
     return {
         "images": found.images,
-        "gain": asdict(found.gain),
         "over_random": asdict(found.over_random),
         "over_centre": asdict(found.over_centre),
         "informative": found.is_informative,
@@ -89,7 +88,13 @@ def _describe_one(trust: Trust) -> dict[str, Any]:
         "depends_on_labels": trust.depends_on_labels,
         "control": asdict(trust.control) if trust.control else None,
         "curves": {
-            name: {"deletion": curve.deletion.tolist(), "insertion": curve.insertion.tolist()}
+            name: {
+                "deletion": curve.mean.deletion.tolist(),
+                "insertion": curve.mean.insertion.tolist(),
+                "deletion_area": asdict(curve.deletion_area),
+                "insertion_area": asdict(curve.insertion_area),
+                "gain": asdict(curve.gain),
+            }
             for name, curve in found.curves.items()
         },
     }

@@ -36,7 +36,7 @@ class SanityStep:
     """How alike maps stay when part of the weights is destroyed."""
 
     share: float
-    """Share of the weight tensors destroyed, from the output backwards."""
+    """Share of the layers destroyed, from the output backwards."""
     agreement: float
     """Mean rank agreement with the trained network's maps, in [−1, 1]."""
 

@@ -12,7 +12,7 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.colors import LinearSegmentedColormap
 
 from fauxto.imaging.overlay import colour_map
-from fauxto.report.style import SERIES_COLOURS, new_grid, to_svg
+from fauxto.report.style import SERIES_COLOURS, new_figure, new_grid, to_svg
 
 _PANEL_IN: Final = 2.3
 _CAPTION_IN: Final = 0.5
@@ -70,15 +70,15 @@ def draw_side_by_side(columns: Sequence[str], rows: Sequence[Sequence[Panel]]) -
 
 def plot_faithfulness(
     title: str,
-    deletion: Mapping[str, Float[np.ndarray, " points"]],
-    insertion: Mapping[str, Float[np.ndarray, " points"]],
+    deletion: Mapping[str, Float[np.ndarray, "3 points"]],
+    insertion: Mapping[str, Float[np.ndarray, "3 points"]],
 ) -> str:
     """Return deletion and insertion curves as inline SVG.
 
     Args:
         title: network and method.
-        deletion: mean score of the explained side after removal, for ``map``, ``centre``,
-            ``random``.
+        deletion: score of the explained side after removal, for ``map``, ``centre``, ``random``:
+            mean over images, lower and upper end of its interval.
         insertion: the same after showing.
     """
     figure, axes = new_grid(1, 2, 6.4, 3.0)
@@ -88,12 +88,38 @@ def plot_faithfulness(
     )
     for axis, curves, heading, label in parts:
         for name, text, colour, style in _LINES:
-            curve = curves[name]
-            axis.plot(
-                np.linspace(0, 100, len(curve)), curve, style, color=colour, label=text, lw=1.8
-            )
-        axis.set(title=heading, xlabel=label, ylabel="score of the explained side", ylim=(0, 1.02))
+            mean, low, high = curves[name]
+            percent = np.linspace(0, 100, len(mean))
+            axis.fill_between(percent, low, high, color=colour, alpha=0.15, lw=0)
+            axis.plot(percent, mean, style, color=colour, label=text, lw=1.8)
+        axis.set(title=heading, xlabel=label, ylim=(0, 1.02))
+    axes[0].set_ylabel("score of the explained side")
     axes[0].legend(fontsize=8, frameon=False, labelcolor=axes[0].xaxis.label.get_color())
     return to_svg(
         figure, f"{title}: mean score while the map's hottest pixels are removed, or shown alone."
     )
+
+
+def plot_sanity(title: str, methods: Mapping[str, tuple[Sequence[float], Sequence[float]]]) -> str:
+    """Return how alike maps stay while layers are destroyed, as inline SVG.
+
+    Args:
+        title: the network.
+        methods: shares of the layers destroyed and rank agreements, by the method's title.
+    """
+    figure, axis = new_figure(6.4, 3.6)
+    for number, (name, (shares, agreements)) in enumerate(methods.items()):
+        colour = SERIES_COLOURS[number % len(SERIES_COLOURS)]
+        style = "-" if number < len(SERIES_COLOURS) else ":"
+        percent = [0.0, *(100 * share for share in shares)]
+        axis.plot(
+            percent, [1.0, *agreements], style, marker="o", ms=3, color=colour, label=name, lw=1.5
+        )
+    axis.set(
+        xlabel="layers destroyed, from the output backwards (%)",
+        ylabel="rank correlation with the maps",
+        ylim=(-0.5, 1.05),
+    )
+    axis.axhline(0, color=SERIES_COLOURS[0], lw=0.5, alpha=0.4)
+    figure.legend(loc="outside right upper", fontsize=8, labelcolor=axis.xaxis.label.get_color())
+    return to_svg(figure, f"{title}: how alike the maps stay while layers are destroyed.")
