@@ -97,6 +97,37 @@ def test_a_held_out_source_takes_its_reals_and_fakes():
     assert ((result["split"] == "test") == (result["source"] == "s2")).all()
 
 
+def test_validation_on_a_source_takes_all_of_its_training_images_and_their_groups():
+    frame = table(600).with_columns(
+        group=pl.when(pl.col("path").is_in(["0001.jpg", "0002.jpg"])).then(pl.lit("twins"))
+    )
+    result = assign(frame, SplitMethod.GIVEN, validate_on=["s1"])
+    expected = (frame["split"] == "train") & (
+        (frame["source"] == "s1") | (frame["path"] == "0002.jpg")  # twin of an image of s1
+    )
+    assert ((result["split"] == "val") == expected).all()
+    assert ((result["split"] == "test") == (frame["split"] == "test")).all()
+
+
+def test_validation_on_a_generator_takes_its_fakes():
+    frame = table(600).with_columns(group=pl.lit(None, pl.String))
+    result = assign(frame, SplitMethod.RANDOM, validate_on=["g1"])
+    of_g1 = result.filter(pl.col("generator") == "g1")
+    assert set(of_g1["split"]) == {"val", "test"}
+    assert set(result.filter(pl.col("split") == "val")["generator"]) == {"g1"}
+
+
+def test_validation_on_an_unknown_source_lists_what_there_is():
+    with pytest.raises(DataError, match=r"is of s9: --validate-on takes some of g0, .*s0"):
+        assign(table(), SplitMethod.GIVEN, validate_on=["s9"])
+
+
+def test_validation_is_named_once():
+    own = pl.when(pl.col("path") < "0010.jpg").then(pl.lit("val")).otherwise("split")
+    with pytest.raises(DataError, match="leave out --validate-on"):
+        assign(table().with_columns(split=own), SplitMethod.GIVEN, validate_on=["s1"])
+
+
 def test_an_unknown_name_to_hold_out_lists_what_there_is():
     with pytest.raises(DataError, match=r"g7.*takes one of g0, g1, g2"):
         assign(table(), SplitMethod.GENERATOR_HELD_OUT, hold_out=["g7"])

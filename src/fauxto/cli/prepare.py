@@ -34,6 +34,10 @@ def prepare(
         list[str] | None,
         typer.Option("--hold-out", help="Generator or source for test only (repeatable)."),
     ] = None,
+    validate_on: Annotated[
+        list[str] | None,
+        typer.Option("--validate-on", help="Source or generator for validation only (repeatable)."),
+    ] = None,
     match: Annotated[
         list[str] | None,
         typer.Option(
@@ -58,6 +62,7 @@ def prepare(
         resample=resample,
         split=split,
         hold_out=tuple(hold_out or ()),
+        validate_on=tuple(validate_on or ()),
         val=val,
         test=test,
         match=tuple(_read_match(text) for texts in match or () for text in texts.split(",")),

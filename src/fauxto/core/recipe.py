@@ -183,6 +183,8 @@ class PrepareOptions(Record):
     """Generators or sources that occur in test only, for the held-out splits."""
     val: Annotated[float, Field(gt=0, lt=1)] = 0.1
     """Share of what is not test that becomes validation, if the data have none."""
+    validate_on: tuple[str, ...] = ()
+    """Sources or generators that become validation, all of them, instead of a share."""
     test: Annotated[float, Field(gt=0, lt=1)] = 0.2
     """Share that becomes test where the split is drawn."""
     match: tuple[Match, ...] = ()

@@ -24,6 +24,7 @@ def assign_splits(
     val: float,
     test: float,
     hold_out: Sequence[str] = (),
+    validate_on: Sequence[str] = (),
     seed: int,
 ) -> pl.DataFrame:
     """Return ``path`` and ``split`` for every image.
@@ -36,10 +37,12 @@ def assign_splits(
         val: share of what is not test that becomes validation, in (0, 1).
         test: share that becomes test where it is drawn, in (0, 1).
         hold_out: names of generators or sources, for the held-out methods.
+        validate_on: names of generators or sources whose training images, with those of the same
+            groups, become validation instead of a share.
         seed: of the draws.
 
     Raises:
-        DataError: the data have no split to keep, or a name to hold out does not occur.
+        DataError: the data have no split to keep, or a name does not occur.
     """
     images = images.sort("path").with_columns(_units(grouped=method is not SplitMethod.RANDOM))
     rng = np.random.default_rng(seed)
@@ -49,7 +52,9 @@ def assign_splits(
         assigned = np.where(_draw(images, test, rng), Split.TEST, Split.TRAIN)
     else:
         assigned = np.where(_hold_out(images, method, hold_out, test, rng), Split.TEST, Split.TRAIN)
-    if Split.VAL not in assigned:
+    if validate_on:
+        assigned = _validate_on(images, assigned, validate_on)
+    elif Split.VAL not in assigned:
         rest = images.filter(pl.Series(assigned == Split.TRAIN))
         chosen = np.zeros(images.height, bool)
         chosen[assigned == Split.TRAIN] = _draw(rest, val, rng)
@@ -104,6 +109,23 @@ def _draw(images: pl.DataFrame, share: float, rng: np.random.Generator) -> np.nd
             chosen[unit] = True
             taken += counts[unit]
     return chosen[inverse]
+
+
+def _validate_on(images: pl.DataFrame, assigned: np.ndarray, names: Sequence[str]) -> np.ndarray:
+    if Split.VAL in assigned:
+        raise DataError("the data have validation images of their own: leave out --validate-on")
+    training = images.filter(pl.Series(assigned == Split.TRAIN))
+    known = {*training["source"].drop_nulls(), *training["generator"].drop_nulls()}
+    if unknown := sorted(set(names) - known):
+        raise DataError(
+            f"no training image is of {', '.join(unknown)}: --validate-on takes some of "
+            f"{', '.join(sorted(known)) or 'none known'}"
+        )
+    of_names = images["source"].is_in(list(names)) | images["generator"].is_in(list(names))
+    named = of_names.fill_null(value=False).to_numpy()
+    units = images[_UNIT].to_numpy()
+    chosen = np.isin(units, units[named]) & (assigned == Split.TRAIN)
+    return np.where(chosen, Split.VAL, assigned)
 
 
 def _hold_out(

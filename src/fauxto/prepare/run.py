@@ -172,8 +172,9 @@ def prepare(
 
 
 def _name_options(options: PrepareOptions) -> dict[str, Any]:
-    # Left out while unused, so that data sets made before there was matching stay valid.
-    return options.model_dump(mode="json", exclude=None if options.match else {"match"})
+    # Left out while unused, so that data sets made before there were these options stay valid.
+    unused = {name for name in ("match", "validate_on") if not getattr(options, name)}
+    return options.model_dump(mode="json", exclude=unused)
 
 
 def _plan(usable: pl.DataFrame, options: PrepareOptions) -> _Plan:
@@ -183,6 +184,7 @@ def _plan(usable: pl.DataFrame, options: PrepareOptions) -> _Plan:
         val=options.val,
         test=options.test,
         hold_out=options.hold_out,
+        validate_on=options.validate_on,
         seed=options.seed,
     )
     rows = usable.drop("split").join(split, on="path").sort("path")
@@ -229,7 +231,9 @@ def _describe(options: PrepareOptions, *, own_val: bool) -> str:
     method = options.split.value
     if options.hold_out:
         method += f" ({', '.join(options.hold_out)})"
-    if options.split is SplitMethod.GIVEN and own_val:
+    if options.validate_on:
+        method += f"; validation on {', '.join(options.validate_on)}"
+    elif options.split is SplitMethod.GIVEN and own_val:
         method += "; validation as in the data"
     else:
         drawn = "single images" if options.split is SplitMethod.RANDOM else "whole groups"
