@@ -22,6 +22,7 @@ from fauxto.imaging.hashing import hash_picture
 from fauxto.imaging.preprocess import BASE_PX, fit_decoded, halve_down_to, reduction
 from fauxto.imaging.properties import (
     estimate_jpeg_quality,
+    halve_picture,
     measure_appearance,
     name_jpeg_subsampling,
     reduce_picture,
@@ -188,8 +189,9 @@ def _loaded_facts(
 
 def _pixel_facts(decoded: DecodedImage) -> dict[str, Any]:
     small = reduce_picture(decoded.rgb)
-    hashes = hash_picture(small)
-    appearance = measure_appearance(small)
+    halved = halve_picture(small)
+    hashes = hash_picture(halved)
+    appearance = measure_appearance(small, halved)
     return {
         "phash": hashes.upright,
         "phash_mirrored": hashes.mirrored,
@@ -198,7 +200,7 @@ def _pixel_facts(decoded: DecodedImage) -> dict[str, Any]:
         "sharpness": appearance.sharpness,
         "saturation": appearance.saturation,
         "pixel_sha256": _digest_picture(decoded, small),
-        "thumb16": small.resize((16, 16), Image.Resampling.BOX).tobytes(),
+        "thumb16": halved.resize((16, 16), Image.Resampling.BOX).tobytes(),
         "jpeg": _encode_thumbnail(small),
     }
 

@@ -64,18 +64,23 @@ def reduce_picture(rgb: Image.Image) -> Image.Image:
     return rgb.reduce(factor) if factor > 1 else rgb
 
 
-def measure_appearance(small: Image.Image) -> Appearance:
+def halve_picture(small: Image.Image) -> Image.Image:
+    """Return a picture reduced by two (box mean) if its short side is at least ``SMALL_PX``."""
+    return small.reduce(2) if min(small.size) >= SMALL_PX else small
+
+
+def measure_appearance(small: Image.Image, halved: Image.Image) -> Appearance:
     """Return brightness, contrast, sharpness and saturation.
 
     Args:
         small: mode RGB, from ``reduce_picture``.
+        halved: of it, from ``halve_picture``; saturation is measured on it.
     """
     grey = small.convert("L")
     counts = np.asarray(grey.histogram(), dtype=np.float64)
     shares, luma = counts / counts.sum(), np.arange(256) / 255
     brightness = float(shares @ luma)
     contrast = float(np.sqrt(shares @ (luma - brightness) ** 2))
-    halved = small.reduce(2) if min(small.size) >= SMALL_PX else small
     return Appearance(
         brightness=brightness,
         contrast=contrast,
@@ -100,7 +105,8 @@ def _laplacian_variance(grey: np.ndarray) -> float:
     laplacian = levels[1:-1, 1:-1] * np.int16(-4)
     for neighbour in (levels[:-2, 1:-1], levels[2:, 1:-1], levels[1:-1, :-2], levels[1:-1, 2:]):
         laplacian += neighbour
-    return float(laplacian.var(dtype=np.float32))
+    values = laplacian.astype(np.float32).ravel()
+    return float(np.dot(values, values) / values.size - values.mean(dtype=np.float64) ** 2)
 
 
 def estimate_jpeg_quality(image: JpegImagePlugin.JpegImageFile) -> int | None:
