@@ -66,7 +66,9 @@ def _make_table(scores, labels, threshold=0.5, split="test", groups=None):
 def make_run(tmp_path):
     """Write a run folder with an evaluation, as train and evaluate leave it."""
 
-    def build(name, table, *, card=None, validation=None, data="d" * 64, threshold=0.5, errors=0):
+    def build(
+        name, table, *, card=None, validation=None, data="d" * 64, threshold=0.5, errors=0, seen=()
+    ):
         run = tmp_path / name
         name = run.name
         claim = claim_folder(run, "train", {"name": name})
@@ -89,6 +91,7 @@ def make_run(tmp_path):
             split_method="grouped",
             n_errors=errors,
             n_unsure=0,
+            seen=seen,
             **fields,
         )
         write_json(folder / "metrics.json", metrics.model_dump(mode="json"))

@@ -10,6 +10,7 @@ from fauxto.compare.run import compare, read_comparison
 from fauxto.core.artifacts import read_json
 from fauxto.core.errors import ArtifactError, DataError, RecipeError
 from fauxto.data.table import write_table
+from fauxto.metrics.parts import SEEN, UNSEEN, measure_part
 
 LABELS = np.repeat([0, 1], 100)
 
@@ -45,6 +46,55 @@ def test_table_has_the_columns_of_the_study_in_every_format(three_runs, tmp_path
     assert latex.count(r"\\") == 2 * 4
     document = json.loads((tmp_path / "out/comparison.json").read_text())
     assert document["schema"] == 1
+
+
+def test_seen_stands_beside_unseen_in_every_summary(make_run, make_table, flip, tmp_path):
+    scores = flip(LABELS, [1, 2, 3, 150])
+    known = np.arange(200) % 2 == 0
+    parts = tuple(
+        measure_part(name, LABELS[rows], scores[rows], 0.5, groups=[None] * rows.sum())
+        for name, rows in ((SEEN, known), (UNSEEN, ~known))
+    )
+    runs = [make_run(name, make_table(scores, LABELS), seen=parts) for name in ("one", "two")]
+    compare(runs, out=tmp_path / "out")
+    comparison = read_comparison(tmp_path / "out")
+    assert comparison.rows[0].unseen.accuracy == 0.98
+    assert comparison.elsewhere.endswith(
+        "one 98.0 %, 98.0 % on seen ones; two 98.0 %, 98.0 % on seen ones."
+    )
+    low, high = comparison.rows[0].unseen.intervals["accuracy"]
+    told = f"98.0 ({low * 100:.1f} to {high * 100:.1f})"
+    for name in ("table.md", "table.tex", "index.html"):
+        text = (tmp_path / "out" / name).read_text()
+        assert told in text
+        assert "one 98.0 " in text
+    (line, _) = csv.DictReader(io.StringIO((tmp_path / "out/table.csv").read_text()))
+    assert (line["seen_n_real"], line["unseen_n_fake"]) == ("50", "50")
+    assert float(line["unseen_accuracy_low"]) == low
+
+
+@pytest.mark.parametrize("all_seen", [True, False])
+def test_where_nothing_is_unseen_it_is_said(make_run, make_table, flip, tmp_path, all_seen):
+    scores = flip(LABELS, [1])
+    part = measure_part(SEEN, LABELS, scores, 0.5, groups=[None] * 200)
+    run = make_run("one", make_table(scores, LABELS), seen=(part,) if all_seen else ())
+    compare([run], out=tmp_path / "out")
+    expected = "fauxto held-out" if all_seen else "is not known"
+    assert expected in read_comparison(tmp_path / "out").elsewhere
+    assert expected in (tmp_path / "out/table.md").read_text()
+
+
+def test_how_long_training_took_changes_nothing(make_run, make_table, make_card, flip, tmp_path):
+    for name, seconds in (("a", 10.0), ("b", 99.0)):
+        run = make_run(
+            f"{name}/net",
+            make_table(flip(LABELS, [1]), LABELS),
+            card=make_card("net", wall_time_s=seconds),
+        )
+        compare([run], out=tmp_path / name / "out")
+    for name in ("comparison.json", "table.csv", "table.md", "table.tex", "index.html"):
+        one, two = (tmp_path / run / "out" / name for run in ("a", "b"))
+        assert one.read_bytes() == two.read_bytes()
 
 
 def test_ranks_have_ties_where_the_test_set_cannot_tell(three_runs, tmp_path):

@@ -7,7 +7,7 @@ from fauxto.core.records import DataSummary, Preprocess
 from fauxto.data.prepared import PreparedDataset
 from fauxto.data.table import IMAGE_SCHEMA, write_table
 from fauxto.evaluate.controls import ALIKE, ALL_IMAGES, find_alike, measure_controls
-from fauxto.evaluate.origins import UNSEEN
+from fauxto.metrics.parts import UNSEEN
 
 TRAIN, TEST = 60, 60
 

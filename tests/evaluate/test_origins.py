@@ -3,7 +3,8 @@ import polars as pl
 import pytest
 
 from fauxto.core.records import DataSummary
-from fauxto.evaluate.origins import SEEN, UNSEEN, complete_classes, measure_seen, was_seen
+from fauxto.evaluate.origins import complete_classes, measure_seen, was_seen
+from fauxto.metrics.parts import SEEN, UNSEEN
 
 TRAINED = DataSummary(digest="0", counts={}, sources={"a": 5, "b": 5}, generators={"sd": 5})
 

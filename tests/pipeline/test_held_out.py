@@ -17,7 +17,8 @@ from fauxto.core.records import Preprocess
 from fauxto.data.prepared import digest_rows, open_dataset
 from fauxto.data.table import IMAGE_SCHEMA, write_table
 from fauxto.pipeline import held_out as module
-from fauxto.pipeline.folds import list_values, name_folder, withhold
+from fauxto.pipeline.folds import list_values, make_folds, name_folder, withhold
+from fauxto.pipeline.held_out_sums import NetworkScores, sum_up
 
 GENERATORS = ("sd", "dalle/3", "tiny")
 
@@ -65,13 +66,13 @@ def base(tmp_path):
 
 def test_values_with_few_images_are_named_apart(base):
     assert list_values(base.images, HeldOutBy.GENERATOR, 5) == (["dalle/3", "sd"], ["tiny"])
-    assert name_folder("dalle/3").startswith("dalle-3-")
-    assert name_folder("dalle/3") != name_folder("dalle 3")
-    assert name_folder("日本").isalnum()
+    assert name_folder(["dalle/3"]).startswith("dalle-3-")
+    assert name_folder(["dalle/3"]) != name_folder(["dalle 3"])
+    assert name_folder(["日本"]).isalnum()
 
 
 def test_what_is_withheld_is_in_test_only_and_the_others_stay(base, tmp_path):
-    withhold(base, tmp_path / "fold", HeldOutBy.GENERATOR, "sd")
+    withhold(base, tmp_path / "fold", HeldOutBy.GENERATOR, ["sd"])
     fold = open_dataset(tmp_path / "fold")
     before = dict(base.images.select("original", "split").rows())
     for row in fold.images.iter_rows(named=True):
@@ -86,7 +87,7 @@ def test_what_is_withheld_is_in_test_only_and_the_others_stay(base, tmp_path):
 
 def test_copies_stand_in_for_links(base, tmp_path, monkeypatch):
     monkeypatch.setattr("os.link", lambda *_: (_ for _ in ()).throw(OSError("no links here")))
-    withhold(base, tmp_path / "fold", HeldOutBy.SOURCE, "forum")
+    withhold(base, tmp_path / "fold", HeldOutBy.SOURCE, ["forum"])
     fold = open_dataset(tmp_path / "fold")
     assert all((fold.root / path).is_file() for path in fold.images["path"])
 
@@ -134,32 +135,84 @@ def verbs(monkeypatch, tmp_path):
 
 def test_a_generator_is_told_seen_and_never_seen_on_the_same_images(verbs):
     found = verbs.call().found
-    assert [row.value for row in found.rows] == ["dalle/3", "sd"] or found.rows[0].value == "sd"
+    assert {row.value for row in found.rows} == {"dalle/3", "sd"}
     assert found.not_withheld == ("tiny",)
     for row in found.rows:
-        assert row.held_out.recall_fake == 0.0
-        assert row.random.recall_fake == 1.0
-        assert row.seen.recall_fake == 1.0
+        assert row.held_out.recall_fake == row.held_out.accuracy == 0.0
+        assert row.random.recall_fake == row.random.accuracy == 1.0
         assert row.held_out.n_fake >= 30
         assert row.random.n_fake < row.held_out.n_fake
+        assert found.networks[row.network].withheld == (row.value,)
     assert found.everything.recall_fake == 1.0
-    for withheld in ("sd", "dalle/3"):
-        assert found.matrix[withheld][withheld] < 0.7
-        others = [auc for value, auc in found.matrix[withheld].items() if value != withheld]
-        assert others
-        assert all(auc == 1.0 for auc in others if auc is not None)
-    assert set(found.matrix) == {"nothing withheld", "sd", "dalle/3"}
+    assert (found.never_seen.recall_fake, found.same_seen.recall_fake) == (0.0, 1.0)
+    assert found.never_seen.n_fake == found.same_seen.n_fake
+    for network in found.networks:
+        assert network.seen.recall_fake == 1.0
+        for value, auc in network.roc_auc.items():
+            assert auc < 0.7 if value in network.withheld else auc == 1.0
+
+
+def test_a_value_of_one_class_is_ranked_against_the_other_class_as_it_was_trained_on(verbs):
+    (row,) = verbs.call(by=HeldOutBy.SOURCE, only=["pexels"]).found.rows
+    assert (row.held_out.n_real, row.held_out.n_fake) == (60, 0)
+    assert row.completed_by == "fake"
+    assert row.held_out.roc_auc == 1.0
+    assert row.held_out.accuracy == row.held_out.recall_real == 1.0
+
+
+def test_what_is_withheld_together_is_not_what_a_value_is_ranked_against():
+    rows = pl.DataFrame(
+        {
+            "label": ["fake", "real", "real"],
+            "source": ["a", "b", "c"],
+            "score": [0.5, 0.9, 0.1],
+            "group": [None] * 3,
+            "in_base": [True] * 3,
+        },
+        schema_overrides={"group": pl.String},
+    )
+    one = NetworkScores(("a", "b"), 9, rows, 0.5)
+    everything = NetworkScores((), 9, rows, 0.5)
+    base = SimpleNamespace(
+        rows=lambda _: rows, digest="d" * 64, split_method="grouped", images=rows
+    )
+    found = sum_up(base, HeldOutBy.SOURCE, "net", [everything, one], [])
+    of_a = next(row for row in found.rows if row.value == "a")
+    assert of_a.held_out.roc_auc == of_a.random.roc_auc == 1.0
+    assert found.networks[1].roc_auc["a"] == 1.0
+    assert found.networks[0].roc_auc["a"] == 0.5
+
+
+def test_values_share_networks_with_both_classes_in_each(base, verbs):
+    images = pl.DataFrame(
+        {
+            "source": [*"aaaaabbbbccccddd"],
+            "label": ["real"] * 9 + ["fake"] * 7,
+        }
+    )
+    dealt = make_folds(images, HeldOutBy.SOURCE, [*"abcd"], 2)
+    assert dealt == [("a", "c"), ("b", "d")]
+    assert make_folds(images, HeldOutBy.SOURCE, [*"ab"], 5) == [("a",), ("b",)]
+    found = verbs.call(folds=1).found
+    assert [network.withheld for network in found.networks] == [(), ("dalle/3", "sd")]
+    assert all(row.held_out.recall_fake == 0.0 for row in found.rows)
+    assert len(verbs.calls) == 2
 
 
 def test_tables_and_page_hold_what_was_found(verbs):
     found = verbs.call().found
-    lines = list(csv.DictReader((verbs.out / "table.csv").read_text().splitlines()))
+    out = verbs.out / "generator"
+    lines = list(csv.DictReader((out / "table.csv").read_text().splitlines()))
     assert [line["generator"] for line in lines] == [*(row.value for row in found.rows), "all"]
     assert float(lines[0]["held_out_roc_auc"]) == pytest.approx(
         found.rows[0].held_out.roc_auc, abs=1e-6
     )
-    assert "| none: random split |" in (verbs.out / "table.md").read_text()
-    page = (verbs.out / "index.html").read_text()
+    markdown = (out / "table.md").read_text()
+    assert "| all test images |" in markdown
+    first = found.rows[0]
+    auc = found.networks[first.network].roc_auc[first.value]
+    assert f"**{auc * 100:.1f}**" in markdown
+    page = (out / "index.html").read_text()
     assert "Every network on every generator" in page
     assert "tiny" in page
 
@@ -171,8 +224,12 @@ def test_called_again_it_trains_only_what_is_missing(verbs):
     assert len(verbs.calls) == 3
     assert verbs.call(only=["sd"]).found == first.found
     assert len(verbs.calls) == 3
+    by_source = verbs.call(by=HeldOutBy.SOURCE, only=["pexels"])
+    assert len(verbs.calls) == 4
+    assert by_source.found.everything == first.found.everything
+    assert (verbs.out / "generator/index.html").is_file()
     with pytest.raises(ArtifactError, match="other arguments"):
-        verbs.call(by=HeldOutBy.SOURCE)
+        verbs.call(options=PrepareOptions(size_px=32))
 
 
 def test_only_what_is_named_is_withheld(verbs):
@@ -186,14 +243,6 @@ def test_a_name_that_does_not_occur_is_refused_with_those_that_do(verbs):
         verbs.call(only=["flux"])
     with pytest.raises(DataError, match="no generator has 500 images"):
         verbs.call(only=[], least=500)
-
-
-def test_a_source_with_one_class_is_told_against_the_other_class(verbs):
-    found = verbs.call(by=HeldOutBy.SOURCE, only=["pexels"]).found
-    (row,) = found.rows
-    assert row.held_out.n_real == 60
-    assert row.held_out.n_fake == 13
-    assert row.held_out.roc_auc is not None
 
 
 @pytest.mark.slow
@@ -227,5 +276,10 @@ def test_real_networks_are_trained_and_tested(tmp_path):
     (row,) = found.rows
     assert row.held_out.n_fake == 30
     assert 0 < row.random.n_fake < 30
-    assert set(found.matrix) == {"nothing withheld", "g1"}
-    assert set(found.matrix["g1"]) == {"g0", "g1"}
+    assert [network.withheld for network in found.networks] == [(), ("g1",)]
+    assert set(found.networks[1].roc_auc) == {"g0", "g1"}
+    networks = tmp_path / "out/networks"
+    assert json.loads((networks / "all/run/evaluation/test/metrics.json").read_text())["controls"]
+    (withheld,) = networks.glob("generator-g1-*")
+    metrics = json.loads((withheld / "run/evaluation/test/metrics.json").read_text())
+    assert not metrics["controls"]

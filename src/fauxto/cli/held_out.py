@@ -1,35 +1,50 @@
 """``fauxto held-out``."""
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from fauxto.cli import console
-from fauxto.cli.options import DEFAULT_WORKERS, Debug, Device, Json, Out, Overwrite, Quiet, Workers
+from fauxto.cli.options import (
+    DEFAULT_WORKERS,
+    Audit,
+    Audited,
+    Debug,
+    Device,
+    Json,
+    Out,
+    Overrides,
+    Overwrite,
+    Quiet,
+    RecipeName,
+    SizePx,
+    Workers,
+)
 from fauxto.core.choices import HeldOutBy
 
 
 def held_out(
-    data: Annotated[Path, typer.Argument(help="The folder or table that was audited.")],
-    audit: Annotated[Path, typer.Option("--audit", help="Folder written by 'fauxto audit'.")],
+    data: Audited,
+    audit: Audit,
     by: Annotated[HeldOutBy, typer.Option("--by", help="What is withheld, one after another.")],
     out: Out,
-    recipe: Annotated[
-        str, typer.Option("--recipe", "-r", help="Name of a recipe, or a TOML file.")
-    ] = "lite",
-    set_: Annotated[
-        list[str] | None, typer.Option("--set", help="Override, for example train.max_epochs=2.")
-    ] = None,
+    recipe: RecipeName = "lite",
+    set_: Overrides = None,
     only: Annotated[
         list[str] | None, typer.Option("--only", help="Withhold only this value (repeatable).")
     ] = None,
     least: Annotated[
         int, typer.Option("--least", min=1, help="Images that a value must have.")
     ] = 20,
-    size: Annotated[
-        int, typer.Option("--size", min=16, help="Side of the pictures in pixels.")
-    ] = 224,
+    folds: Annotated[
+        int | None,
+        typer.Option(
+            "--folds",
+            min=1,
+            help="Networks that share the values, several withheld at once; default one each.",
+        ),
+    ] = None,
+    size: SizePx = 224,
     device: Device = "auto",
     workers: Workers = DEFAULT_WORKERS,
     overwrite: Overwrite = False,
@@ -37,7 +52,7 @@ def held_out(
     quiet: Quiet = False,
     debug: Debug = False,  # noqa: ARG001 - read by console.guarded
 ) -> None:
-    """Train once for each generator or source withheld: numbers on what was never seen."""
+    """Train with each generator or source withheld once: numbers on what was never seen."""
     from fauxto.core.recipe import PrepareOptions, load_recipe
     from fauxto.pipeline.held_out import held_out as run_held_out
 
@@ -50,6 +65,7 @@ def held_out(
             out=out,
             only=only or (),
             least=least,
+            folds=folds,
             options=PrepareOptions(size_px=size),
             device=device,
             workers=workers,
@@ -59,5 +75,5 @@ def held_out(
     if as_json:
         console.print_json(result.found.model_dump(mode="json"))
         return
-    typer.echo((out / "table.md").read_text("utf-8"), nl=False)
-    console.note(f"report: {out / 'index.html'}", quiet=quiet)
+    typer.echo((result.out / "table.md").read_text("utf-8"), nl=False)
+    console.note(f"report: {result.out / 'index.html'}", quiet=quiet)

@@ -20,6 +20,15 @@ Workers = Annotated[
         help="Processes or threads that work at once.",
     ),
 ]
+Audited = Annotated[Path, typer.Argument(help="The folder or table that was audited.")]
+Audit = Annotated[Path, typer.Option("--audit", help="Folder written by 'fauxto audit'.")]
+SizePx = Annotated[int, typer.Option("--size", min=16, help="Side of the pictures in pixels.")]
+RecipeName = Annotated[
+    str, typer.Option("--recipe", "-r", help="Name of a recipe, or a TOML file.")
+]
+Overrides = Annotated[
+    list[str] | None, typer.Option("--set", help="Override, for example train.lr=1e-4.")
+]
 Seed = Annotated[int, typer.Option("--seed", help="Seed of everything random.")]
 Device = Annotated[str, typer.Option("--device", help="cpu, cuda, cuda:1, mps or auto.")]
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON on stdout.")]

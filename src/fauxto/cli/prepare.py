@@ -1,22 +1,31 @@
 """``fauxto prepare``."""
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from fauxto.cli import console
-from fauxto.cli.options import DEFAULT_WORKERS, Debug, Json, Out, Overwrite, Quiet, Seed, Workers
+from fauxto.cli.options import (
+    DEFAULT_WORKERS,
+    Audit,
+    Audited,
+    Debug,
+    Json,
+    Out,
+    Overwrite,
+    Quiet,
+    Seed,
+    SizePx,
+    Workers,
+)
 from fauxto.core.choices import Fit, Match, Resample, SplitMethod
 
 
 def prepare(
-    data: Annotated[Path, typer.Argument(help="The folder or table that was audited.")],
-    audit: Annotated[Path, typer.Option("--audit", help="Folder written by 'fauxto audit'.")],
+    data: Audited,
+    audit: Audit,
     out: Out,
-    size: Annotated[
-        int, typer.Option("--size", min=16, help="Side of the result in pixels.")
-    ] = 224,
+    size: SizePx = 224,
     fit: Annotated[Fit, typer.Option("--fit", help="How a picture becomes a square.")] = Fit.SQUASH,
     resample: Annotated[
         Resample, typer.Option("--resample", help="exact: Pillow's LANCZOS on every pixel.")

@@ -8,7 +8,18 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from fauxto.cli import console
-from fauxto.cli.options import DEFAULT_WORKERS, Debug, Device, Json, Out, Overwrite, Quiet, Workers
+from fauxto.cli.options import (
+    DEFAULT_WORKERS,
+    Debug,
+    Device,
+    Json,
+    Out,
+    Overrides,
+    Overwrite,
+    Quiet,
+    RecipeName,
+    Workers,
+)
 from fauxto.core.choices import LoggerName
 
 if TYPE_CHECKING:
@@ -19,12 +30,8 @@ if TYPE_CHECKING:
 def train(
     dataset: Annotated[Path, typer.Argument(help="Folder written by 'fauxto prepare'.")],
     out: Out,
-    recipe: Annotated[
-        str, typer.Option("--recipe", "-r", help="Name of a recipe, or a TOML file.")
-    ] = "lite",
-    set_: Annotated[
-        list[str] | None, typer.Option("--set", help="Override, for example train.lr=1e-4.")
-    ] = None,
+    recipe: RecipeName = "lite",
+    set_: Overrides = None,
     weights: Annotated[
         str | None,
         typer.Option("--weights", help="default (pretrained), none, a file, or a run to continue."),

@@ -28,6 +28,8 @@ from fauxto.metrics.paired import (
     images_needed,
     mcnemar_exact,
 )
+from fauxto.metrics.parts import SEEN, UNSEEN, Part
+from fauxto.metrics.summary import Metrics
 
 LEVEL: Final = 0.05
 """Chance of a wrong "they differ" that is accepted over all pairs together."""
@@ -237,9 +239,35 @@ def make_row(entry: Entry, rank: int) -> Row:
         roc_auc=metrics.roc_auc,
         roc_auc_interval=metrics.intervals.get("roc_auc"),
         threshold=metrics.threshold,
+        seen=_find_part(metrics, SEEN),
+        unseen=_find_part(metrics, UNSEEN),
         weights_bytes=entry.weights_bytes,
-        train_time_s=card.wall_time_s if card else None,
         speed=entry.speed,
+    )
+
+
+def _find_part(metrics: Metrics, name: str) -> Part | None:
+    return next((part for part in metrics.seen if part.name == name), None)
+
+
+def describe_elsewhere(rows: Sequence[Row]) -> str:
+    """Return how the models fare on sources and generators that they never saw, in a sentence."""
+    told = []
+    for row in rows:
+        seen, unseen = row.seen, row.unseen
+        if unseen is not None:
+            beside = f", {seen.accuracy * 100:.1f} % on seen ones" if seen else ""
+            told.append(f"{row.model} {unseen.accuracy * 100:.1f} %{beside}")
+    if told:
+        return f"Right on sources and generators that were not in training: {'; '.join(told)}."
+    if any(row.seen for row in rows):
+        return (
+            "Every image comes from a source and a generator that were trained on, so nothing here "
+            "tells how the models fare on others: 'fauxto held-out' measures it."
+        )
+    return (
+        "Which images come from sources or generators that were trained on is not known, so "
+        "nothing here tells how the models fare on others."
     )
 
 

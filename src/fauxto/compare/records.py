@@ -6,6 +6,7 @@ from pydantic import ConfigDict, Field
 
 from fauxto.core.records import Record, Score
 from fauxto.core.speed import Speed
+from fauxto.metrics.parts import Part
 from fauxto.metrics.summary import ByLabel
 
 
@@ -36,8 +37,12 @@ class Row(Record):
     roc_auc: Score | None
     roc_auc_interval: tuple[float, float] | None
     threshold: Score
+    seen: Part | None
+    """Images whose source and generator, where known, occur in the model's training; null where
+    that is not known or there are none."""
+    unseen: Part | None
+    """The other images: what the model is worth on pictures from elsewhere."""
     weights_bytes: int | None
-    train_time_s: float | None
     speed: Speed | None
     """Null where ``fauxto speed`` has not measured it."""
 
@@ -122,6 +127,8 @@ class Comparison(Record):
     """Null where runs have no common validation scores."""
     summary: str
     """The result in a sentence or two."""
+    elsewhere: str
+    """How the models fare on what they were not trained on, in a sentence."""
 
     model_config = ConfigDict(
         frozen=True,

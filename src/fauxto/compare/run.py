@@ -13,6 +13,7 @@ from fauxto.compare.costs import choose_axis, differ_in_machine, find_front
 from fauxto.compare.ensemble import average_models
 from fauxto.compare.entries import Entry, find_evaluation, open_entries, require_same_images
 from fauxto.compare.judge import (
+    describe_elsewhere,
     judge_pairs,
     make_row,
     rank_entries,
@@ -23,6 +24,7 @@ from fauxto.compare.tables import (
     HEADINGS,
     cells,
     cost_table,
+    origin_table,
     timing_on_gpu,
     to_csv,
     to_latex,
@@ -100,8 +102,9 @@ def compare(
         return ComparisonResult(out, read_comparison(out).rows, reused=True)
     comparison = build_comparison(entries)
     write_json(out / COMPARISON, comparison.model_dump(mode="json"))
-    caption = f"{comparison.n:,} images of split '{comparison.split}'. {comparison.summary}"
-    write_text(out / TABLE_MD, to_markdown(comparison.rows, comparison.summary))
+    result = f"{comparison.summary} {comparison.elsewhere}"
+    caption = f"{comparison.n:,} images of split '{comparison.split}'. {result}"
+    write_text(out / TABLE_MD, to_markdown(comparison.rows, result))
     write_text(out / TABLE_CSV, to_csv(comparison.rows))
     write_text(out / TABLE_TEX, to_latex(comparison.rows, caption))
     _write_page(out, entries, comparison)
@@ -135,6 +138,7 @@ def build_comparison(entries: Sequence[Entry]) -> Comparison:
         all_wrong=int((~right).all(axis=0).sum()),
         average=average_models(entries),
         summary=summarise_ranking(rows),
+        elsewhere=describe_elsewhere(rows),
     )
 
 
@@ -178,6 +182,7 @@ def _write_page(out: Path, entries: Sequence[Entry], comparison: Comparison) -> 
         comparison=comparison,
         headings=HEADINGS,
         lines=[cells(row) for row in comparison.rows],
+        origins=origin_table(comparison.rows),
         plots=plots,
         confusions=figures.plot_confusions(points),
         costs=cost_table(comparison.rows),

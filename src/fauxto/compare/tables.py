@@ -4,10 +4,12 @@ import csv
 import io
 from collections.abc import Callable, Sequence
 from functools import partial
+from itertools import product
 from typing import Final
 
 from fauxto.compare.records import Row
 from fauxto.core.speed import Runtime, Timing
+from fauxto.metrics.parts import Part
 from fauxto.metrics.summary import ByLabel
 
 HEADINGS: Final = (
@@ -18,12 +20,20 @@ HEADINGS: Final = (
 """Columns of the Markdown and LaTeX tables and of the page."""
 
 COST_HEADINGS: Final = (
-    "Model", "Parameters (M)", "GFLOPs", "Weights (MB)", "ONNX file (MB)", "Training (s)",
+    "Model", "Parameters (M)", "GFLOPs", "Weights (MB)", "ONNX file (MB)",
     "torch, one image (ms)", "torch, images/s", "torch, memory (MB)",
     "ONNX, one image (ms)", "ONNX, images/s", "ONNX, memory (MB)",
     "GPU, one image (ms)", "GPU, images/s",
 )  # fmt: skip
 """Columns of the second table, on what the models cost; the last two only where there is a GPU."""
+
+ORIGIN_HEADINGS: Final = (
+    "Model", "Seen: images", "ROC-AUC (%)", "accuracy (%)",
+    "Not seen: images", "ROC-AUC (%)", "accuracy (%)",
+)  # fmt: skip
+"""Columns of the table that tells sources and generators of training from others."""
+
+_SPREAD: Final = ("roc_auc", "accuracy")
 
 _LATEX_ESCAPES: Final = {
     "\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_",
@@ -73,6 +83,30 @@ def cells(row: Row) -> list[str]:
     ]
 
 
+def origin_table(rows: Sequence[Row]) -> list[list[str]]:
+    """Return headings and one line a row on images seen in training and not; empty if unknown."""
+    if all(row.seen is None and row.unseen is None for row in rows):
+        return []
+    return [list(ORIGIN_HEADINGS), *map(_origin_cells, rows)]
+
+
+def _origin_cells(row: Row) -> list[str]:
+    line = [row.model]
+    for part in (row.seen, row.unseen):
+        line.append("–" if part is None else f"{part.n}")
+        line += [_spread(part, name) for name in _SPREAD]
+    return line
+
+
+def _spread(part: Part | None, name: str) -> str:
+    value = getattr(part, name) if part else None
+    if part is None or value is None:
+        return "–"
+    interval = part.intervals.get(name)
+    ends = f" ({interval[0] * 100:.1f} to {interval[1] * 100:.1f})" if interval else ""
+    return f"{value * 100:.1f}{ends}"
+
+
 def timing_on_gpu(row: Row) -> Timing | None:
     """Return a row's measurement on a GPU, or None."""
     timings = row.speed.timings if row.speed else ()
@@ -95,7 +129,6 @@ def _cost_cells(row: Row) -> list[str]:
         _scaled(row.gflops, 1, 2),
         _scaled(row.weights_bytes, 1e6, 1),
         _scaled(speed.onnx_bytes if speed else None, 1e6, 1),
-        _scaled(row.train_time_s, 1, 0),
     ]
     for runtime in (Runtime.TORCH, Runtime.ONNX):
         timing = speed.timing(runtime) if speed else None
@@ -116,10 +149,9 @@ def _scaled(value: float | None, unit: float, digits: int) -> str:
 
 
 def to_markdown(rows: Sequence[Row], summary: str) -> str:
-    """Return tables that GitHub and pandoc read, with the result as a sentence between them."""
+    """Return tables that GitHub and pandoc read, with the result in words after the first."""
     lines = [_markdown_table([HEADINGS, *map(cells, rows)]), summary]
-    if costs := cost_table(rows):
-        lines.append(_markdown_table(costs))
+    lines += [_markdown_table(table) for table in (origin_table(rows), cost_table(rows)) if table]
     return "\n\n".join(lines) + "\n"
 
 
@@ -155,11 +187,15 @@ def to_csv(rows: Sequence[Row]) -> str:
         "roc_auc": lambda row: row.roc_auc,
         "threshold": lambda row: row.threshold,
         "weights_bytes": lambda row: row.weights_bytes,
-        "train_time_s": lambda row: row.train_time_s,
         "rank": lambda row: row.rank,
         "gflops": lambda row: row.gflops,
         "onnx_bytes": lambda row: row.speed and row.speed.onnx_bytes,
     }
+    for of, name in product(("seen", "unseen"), ("n_real", "n_fake", "roc_auc", "accuracy")):
+        columns[f"{of}_{name}"] = partial(_read_part, of, name)
+        if name in _SPREAD:
+            columns[f"{of}_{name}_low"] = partial(_read_end, of, name, 0)
+            columns[f"{of}_{name}_high"] = partial(_read_end, of, name, 1)
     for name, runtime in (("torch", Runtime.TORCH), ("onnx", Runtime.ONNX), ("gpu", None)):
         for field in ("latency_ms", "images_per_s", "memory_bytes", "threads"):
             columns[f"{name}_{field}"] = partial(_read_timing, runtime, field)
@@ -168,6 +204,16 @@ def to_csv(rows: Sequence[Row]) -> str:
     writer.writerow(columns)
     writer.writerows([read(row) for read in columns.values()] for row in rows)
     return text.getvalue()
+
+
+def _read_part(of: str, name: str, row: Row) -> object:
+    return getattr(getattr(row, of), name, None)
+
+
+def _read_end(of: str, name: str, end: int, row: Row) -> object:
+    part: Part | None = getattr(row, of)
+    interval = part.intervals.get(name) if part else None
+    return interval[end] if interval else None
 
 
 def _read_timing(runtime: Runtime | None, field: str, row: Row) -> object:
@@ -179,8 +225,10 @@ def _read_timing(runtime: Runtime | None, field: str, row: Row) -> object:
 
 
 def to_latex(rows: Sequence[Row], caption: str) -> str:
-    """Return ``table`` environments that need no package: results, and costs where known."""
+    """Return ``table`` environments that need no package: results, and what else is known."""
     tables = [_latex_table([HEADINGS, *map(cells, rows)], caption)]
+    if origins := origin_table(rows):
+        tables.append(_latex_table(origins, "Seen in training and not (%), 95 % intervals."))
     if costs := cost_table(rows):
         tables.append(_latex_table(costs, "Cost of the same models."))
     return "\n".join(tables)

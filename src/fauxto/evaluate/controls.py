@@ -22,12 +22,12 @@ from fauxto.core.labels import LABELS, Split
 from fauxto.core.records import DataSummary
 from fauxto.data.prepared import PreparedDataset
 from fauxto.data.shortcut_facts import container_facts, geometry_facts, thumbnail_facts
-from fauxto.evaluate.origins import UNSEEN, complete_classes, was_seen
+from fauxto.evaluate.origins import complete_classes, was_seen
 from fauxto.evaluate.predictions import label_numbers
 from fauxto.imaging.decode import Limits, decode_rgb, read_bytes
 from fauxto.loading.batches import map_ahead
 from fauxto.metrics.baseline import make_trees, rank_missing_lowest, score_rows
-from fauxto.metrics.parts import Control, measure_part
+from fauxto.metrics.parts import UNSEEN, Control, measure_part
 
 ALL_IMAGES: Final = "all"
 ALIKE: Final = "pairs of alike files"

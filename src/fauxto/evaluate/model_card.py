@@ -4,9 +4,8 @@ from collections.abc import Sequence
 from typing import Final
 
 from fauxto.core.records import ModelCard
-from fauxto.evaluate.origins import UNSEEN
 from fauxto.evaluate.robustness import find_worst
-from fauxto.metrics.parts import Part
+from fauxto.metrics.parts import UNSEEN, Part
 from fauxto.metrics.summary import Metrics
 from fauxto.metrics.threshold import UNSURE_ERROR_RATE
 

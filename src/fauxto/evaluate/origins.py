@@ -5,10 +5,7 @@ import polars as pl
 from jaxtyping import Bool, Float, Int
 
 from fauxto.core.records import DataSummary
-from fauxto.metrics.parts import Part, measure_part
-
-SEEN = "seen in training"
-UNSEEN = "not seen in training"
+from fauxto.metrics.parts import SEEN, UNSEEN, Part, measure_part
 
 
 def was_seen(scored: pl.DataFrame, data: DataSummary) -> list[bool | None]:

@@ -13,13 +13,12 @@ from fauxto.core.artifacts import PAGE
 from fauxto.core.errors import UnreadableImage
 from fauxto.core.labels import Label
 from fauxto.evaluate.mistakes import choose_gallery
-from fauxto.evaluate.origins import UNSEEN
 from fauxto.evaluate.predictions import label_numbers
 from fauxto.evaluate.robustness import find_worst
 from fauxto.imaging.decode import Limits, decode_rgb, read_bytes
 from fauxto.metrics.confusion import Confusion
 from fauxto.metrics.labels import has_both_classes
-from fauxto.metrics.parts import Control, Part
+from fauxto.metrics.parts import UNSEEN, Control, Part
 from fauxto.metrics.ranking import sweep_thresholds
 from fauxto.metrics.summary import WORST_CASE, Metrics
 from fauxto.report import evaluate_figures as figures

@@ -55,6 +55,7 @@ def evaluate(  # noqa: PLR0913 - the options of the command
     policy: Policy | None = None,
     cost_ratio: float = DEFAULT_COST_RATIO,
     columns: Path | None = None,
+    shortcuts: bool = True,
 ) -> EvaluationResult:
     """Score one split with a run and write predictions, metrics and a page.
 
@@ -76,6 +77,7 @@ def evaluate(  # noqa: PLR0913 - the options of the command
         cost_ratio: what a missed fake costs, in false alarms; for the policy ``cost``.
         columns: CSV or Parquet with ``path`` of the original files and further columns, by which
             slices are told too.
+        shortcuts: also fit baselines that cannot see the picture, and score with them.
 
     Raises:
         ArtifactError: an input is missing or unfinished, or the name is taken.
@@ -103,6 +105,7 @@ def evaluate(  # noqa: PLR0913 - the options of the command
     # Named only where given, so that evaluations made before they could be stay valid.
     arguments |= {"threshold": card.threshold} if policy else {}
     arguments |= {"columns": file_digest(columns)} if columns else {}
+    arguments |= {} if shortcuts else {"shortcuts": False}
     claim = claim_folder(folder, "evaluate", arguments, overwrite=overwrite)
     if claim.state == FolderState.DONE:
         return read_result(folder)
@@ -123,7 +126,7 @@ def evaluate(  # noqa: PLR0913 - the options of the command
             progress=progress,
         )
     controls: tuple[Control, ...] = ()
-    if split is not Split.TRAIN:
+    if shortcuts and split is not Split.TRAIN:
         controls = measure_controls(
             dataset, scored, card.threshold, workers=workers, trained_on=card.data
         )

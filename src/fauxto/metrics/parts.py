@@ -1,6 +1,7 @@
 """Whole metrics of a part of the images, for numbers that are told side by side."""
 
 from collections.abc import Sequence
+from typing import Final
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -20,6 +21,11 @@ _NAMES = {
     "roc_auc": "roc_auc",
     "tpr_at_fpr.0.05": "tpr_at_fpr_5",
 }
+
+
+SEEN: Final = "seen in training"
+UNSEEN: Final = "not seen in training"
+"""Names of the parts whose source and generator occur in training, and of the others."""
 
 
 class Part(Record):

@@ -1,8 +1,9 @@
-"""Data sets from which every image of one generator or source is withheld in training."""
+"""Data sets from which every image of some generators or sources is withheld in training."""
 
 import os
 import re
 import shutil
+from collections.abc import Sequence
 from hashlib import sha256
 from pathlib import Path
 
@@ -19,7 +20,7 @@ from fauxto.core.artifacts import (
     write_json,
 )
 from fauxto.core.choices import HeldOutBy
-from fauxto.core.labels import Split
+from fauxto.core.labels import LABELS, Split
 from fauxto.data.prepared import PreparedDataset, digest_rows
 from fauxto.data.table import write_table
 
@@ -30,29 +31,56 @@ def list_values(images: pl.DataFrame, by: HeldOutBy, least: int) -> tuple[list[s
     return [v for v, n in counts if n >= least], [v for v, n in counts if n < least]
 
 
-def name_folder(value: str) -> str:
-    """Return a folder's name for a value: its letters and digits, and a digest."""
-    plain = re.sub(r"[^a-z0-9]+", "-", value.lower()).strip("-")[:40]
-    return f"{plain}-{sha256(value.encode()).hexdigest()[:6]}".lstrip("-")
+def make_folds(
+    images: pl.DataFrame, by: HeldOutBy, values: Sequence[str], n: int
+) -> list[tuple[str, ...]]:
+    """Deal values out to networks, so that each has about as many reals and fakes withheld.
+
+    The largest value first, each to the network from which the fewest images of the value's
+    larger class are withheld so far.
+
+    Args:
+        images: of the prepared data set.
+        by: which column names the values.
+        values: at least one.
+        n: networks; with more networks than values, each value has its own.
+    """
+    counts = {
+        value: [int(rows["label"].eq(label.value).sum()) for label in LABELS]
+        for value in values
+        for rows in [images.filter(pl.col(by.value) == value)]
+    }
+    folds: list[list[str]] = [[] for _ in range(min(n, len(values)))]
+    for value in sorted(values, key=lambda value: (-sum(counts[value]), value)):
+        larger = counts[value].index(max(counts[value]))
+        fewest = min(folds, key=lambda fold: (sum(counts[v][larger] for v in fold), len(fold)))
+        fewest.append(value)
+    return [tuple(sorted(fold)) for fold in folds]
 
 
-def withhold(base: PreparedDataset, folder: Path, by: HeldOutBy, value: str) -> None:
-    """Write a data set in which a value's images are all in test; the others stay where they are.
+def name_folder(values: Sequence[str]) -> str:
+    """Return a folder's name for values: their letters and digits, and a digest."""
+    plain = re.sub(r"[^a-z0-9]+", "-", " ".join(values).lower())[:40].strip("-")
+    return f"{plain}-{sha256(repr(tuple(values)).encode()).hexdigest()[:6]}".lstrip("-")
 
-    Images of the same group as one of the value go with it. Pictures are hard links, or copies
-    where the file system has no such links.
+
+def withhold(base: PreparedDataset, folder: Path, by: HeldOutBy, values: Sequence[str]) -> None:
+    """Write a data set in which all images of some values are in test; the others stay.
+
+    Images of the same group as one of them go with it. Pictures are hard links, or copies where
+    the file system has no such links.
 
     Args:
         base: a prepared data set.
         folder: to write; a finished one of the same call stays as it is.
-        by: which column names the value.
-        value: what is withheld.
+        by: which column names the values.
+        values: what is withheld.
     """
-    arguments = {"base": base.digest, "by": by.value, "value": value}
+    arguments = {"base": base.digest, "by": by.value, "values": list(values)}
     claim = claim_folder(folder, "prepare", arguments)
     if claim.state is FolderState.DONE:
         return
-    named = (pl.col(by.value) == value).fill_null(value=False)
+    named = pl.col(by.value).is_in(list(values)).fill_null(value=False)
     groups = base.images.filter(named)["group"].drop_nulls()
     withheld = named | pl.col("group").is_in(groups.implode()).fill_null(value=False)
     split = pl.when(withheld).then(pl.lit(Split.TEST.value)).otherwise(pl.col("split"))
@@ -67,7 +95,7 @@ def withhold(base: PreparedDataset, folder: Path, by: HeldOutBy, value: str) -> 
     if originals is not None:
         write_table(folder / ORIGINALS, originals)
     document = read_json(base.root / PREPARE)
-    method = f"{by.value}-held-out ({value}); the others: {base.split_method}"
+    method = f"{by.value}-held-out ({', '.join(values)}); the others: {base.split_method}"
     write_json(folder / PREPARE, {**document, "split_method": method, "digest": digest_rows(table)})
     finish_folder(claim)
 

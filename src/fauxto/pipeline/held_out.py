@@ -1,8 +1,9 @@
 """Leave one out: how a network fares on generators or sources that it never saw.
 
-The data are split once, at random by group. One network is trained on everything in training; then,
-for each value, another from whose training and validation all images of that value are withheld.
-All are tested on the same test images, so that "seen" and "never seen" differ in nothing else.
+The data are split once, at random by group. One network is trained on everything in training;
+then, for each value (or for several at once), another from whose training and validation all
+images of them are withheld. All are tested on the same test images, so that "seen" and "never
+seen" differ in nothing else.
 """
 
 from collections.abc import Sequence
@@ -10,7 +11,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-import numpy as np
 import polars as pl
 
 from fauxto.core.artifacts import (
@@ -24,23 +24,22 @@ from fauxto.core.artifacts import (
     write_text,
 )
 from fauxto.core.choices import HeldOutBy, SplitMethod
-from fauxto.core.errors import DataError, OtherResult
+from fauxto.core.errors import DataError
 from fauxto.core.labels import Split
 from fauxto.core.progress import Progress, silent
 from fauxto.core.recipe import PrepareOptions, Recipe
 from fauxto.data.prepared import PreparedDataset, open_dataset
-from fauxto.evaluate.origins import complete_classes
-from fauxto.evaluate.predictions import label_numbers
 from fauxto.evaluate.run import evaluate
-from fauxto.metrics.parts import Part, measure_part
-from fauxto.metrics.ranking import roc_auc
-from fauxto.pipeline.folds import list_values, name_folder, withhold
-from fauxto.pipeline.held_out_records import HELD_OUT, HeldOut, HeldOutRow
+from fauxto.pipeline.folds import list_values, make_folds, name_folder, withhold
+from fauxto.pipeline.held_out_records import HELD_OUT, HeldOut
+from fauxto.pipeline.held_out_sums import NetworkScores, sum_up
 from fauxto.pipeline.held_out_tables import to_csv, to_markdown, write_held_out_page
 from fauxto.prepare.run import prepare
 from fauxto.train.run import train
 
 EVERYTHING: Final = "nothing withheld"
+ALL: Final = "all"
+"""Folder of the network that is trained on everything."""
 LEAST: Final = 20
 """Images of a value below which it is not withheld unless it is named."""
 
@@ -53,36 +52,6 @@ class HeldOutResult:
     found: HeldOut
 
 
-@dataclass(frozen=True)
-class _Tested:
-    """A network's predictions on the base's test images and on what was withheld from it."""
-
-    predictions: pl.DataFrame
-    threshold: float
-
-    def measure(self, name: str, rows: pl.Series) -> Part | None:
-        """Return the metrics of some rows, completed by all rows of a class that they lack."""
-        if not rows.any():
-            return None
-        labels = label_numbers(self.predictions)
-        chosen = self.predictions.filter(pl.Series(complete_classes(rows.to_numpy(), labels)))
-        return measure_part(
-            name,
-            label_numbers(chosen),
-            chosen["score"].to_numpy(),
-            self.threshold,
-            groups=chosen["group"].to_list(),
-        )
-
-    def rank(self, rows: pl.Series) -> float | None:
-        """Return the ROC-AUC of some rows, completed in the same way."""
-        labels = label_numbers(self.predictions)
-        chosen = complete_classes(rows.to_numpy(), labels)
-        if not rows.any() or len(set(labels[chosen])) < 2:
-            return None
-        return roc_auc(labels[chosen], self.predictions["score"].to_numpy()[chosen])
-
-
 def held_out(  # noqa: PLR0913 - the options of the command
     data: Path,
     *,
@@ -92,25 +61,28 @@ def held_out(  # noqa: PLR0913 - the options of the command
     out: Path,
     only: Sequence[str] = (),
     least: int = LEAST,
+    folds: int | None = None,
     options: PrepareOptions | None = None,
     device: str = "cpu",
     workers: int = 2,
     overwrite: bool = False,
     progress: Progress = silent,
 ) -> HeldOutResult:
-    """Train a network for each generator or source withheld, and one on everything; compare.
+    """Train networks with generators or sources withheld, and one on everything; compare.
 
     Called again it reuses every finished network and resumes an interrupted one; with further
-    values it trains only what is missing.
+    values, or by the other column, it trains only what is missing.
 
     Args:
         data: the folder or table that was audited.
         audit: folder written by ``fauxto audit`` for these data.
         by: what is withheld.
         recipe: of every network.
-        out: folder to write.
+        out: folder to write; the result is in a folder of it named after ``by``.
         only: values to withhold; default all with at least ``least`` images.
         least: see ``only``.
+        folds: networks among which the values are shared out, each with several values withheld
+            at once; default one network a value.
         options: how the pictures are prepared; the split is always drawn by group.
         device: where networks compute.
         workers: processes or threads that work at once.
@@ -128,34 +100,31 @@ def held_out(  # noqa: PLR0913 - the options of the command
     )
     arguments = {
         "audit": read_json(audit / STAMP)["fingerprint"],
-        "by": by.value,
-        "options": options.model_dump(mode="json"),
+        # Without defaults, so that a new option leaves results made before it valid.
+        "options": options.model_dump(mode="json", exclude_defaults=True),
     }
     claim = claim_folder(out, "held-out", arguments, overwrite=overwrite)
     prepared: dict[str, Any] = {"audit": audit, "out": out / "dataset", "options": options}
     prepare(data, workers=workers, progress=progress, **prepared)
     base = open_dataset(out / "dataset")
     values, rare = _choose_values(base, by, only, least)
-    tested: dict[str, _Tested] = {}
-    for position, value in enumerate((None, *values)):
-        name = value or EVERYTHING
-        progress("networks", position, len(values) + 1, name)
-        tested[name] = _train_and_test(
-            base,
-            out / "networks" / name_folder(name),
-            (by, value),
-            recipe,
-            {"device": device, "workers": workers, "progress": _within(progress, name)},
-            overwrite=overwrite,
-        )
-    progress("networks", len(values) + 1, len(values) + 1, "")
-    found = _sum_up(base, by, recipe, tested, rare)
-    write_json(out / HELD_OUT, found.model_dump(mode="json"))
-    write_text(out / "table.csv", to_csv(found))
-    write_text(out / "table.md", to_markdown(found))
-    write_held_out_page(out, found)
+    every = [(), *make_folds(base.images, by, values, folds or len(values))]
+    tested = []
+    for position, withheld in enumerate(every):
+        name = ", ".join(withheld) or EVERYTHING
+        progress("networks", position, len(every), name)
+        folder = out / "networks" / (name_folder((by.value, *withheld)) if withheld else ALL)
+        spread = {"device": device, "workers": workers, "progress": _within(progress, name)}
+        tested.append(_train_and_test(base, folder, by, withheld, recipe, spread))
+    progress("networks", len(every), len(every), "")
+    found = sum_up(base, by, recipe.model.name, tested, rare)
+    results = out / by.value
+    write_json(results / HELD_OUT, found.model_dump(mode="json"))
+    write_text(results / "table.csv", to_csv(found))
+    write_text(results / "table.md", to_markdown(found))
+    write_held_out_page(results, found)
     finish_folder(claim)
-    return HeldOutResult(out, found)
+    return HeldOutResult(results, found)
 
 
 def _choose_values(
@@ -184,87 +153,27 @@ def _within(progress: Progress, name: str) -> Progress:
 def _train_and_test(
     base: PreparedDataset,
     folder: Path,
-    withheld: tuple[HeldOutBy, str | None],
+    by: HeldOutBy,
+    withheld: tuple[str, ...],
     recipe: Recipe,
     spread: dict[str, Any],
-    *,
-    overwrite: bool,
-) -> _Tested:
-    by, value = withheld
+) -> NetworkScores:
     dataset, run = base.root, folder / "run"
-    if value is not None:
+    if withheld:
         dataset = folder / "dataset"
-        withhold(base, dataset, by, value)
-    try:
-        train(dataset, recipe=recipe, out=run, **spread)
-    except OtherResult:
-        if not overwrite:
-            raise
-        train(dataset, recipe=recipe, out=run, overwrite=True, **spread)
-    result = evaluate(run, data=dataset, split=Split.TEST, **spread)
-    images = pl.read_parquet(dataset / "images.parquet").select("path", "original")
+        withhold(base, dataset, by, withheld)
+    train(dataset, recipe=recipe, out=run, **spread)
+    # What shortcuts give is told once, beside the network that was trained on everything.
+    result = evaluate(run, data=dataset, split=Split.TEST, shortcuts=not withheld, **spread)
+    trained_on = open_dataset(dataset)
     in_base = base.rows(Split.TEST).select("original", in_base=pl.lit(value=True))
     predictions = (
         pl.read_parquet(result.folder / PREDICTIONS)
         .filter(pl.col("score").is_not_null())
-        .join(images, on="path")
+        .join(trained_on.images.select("path", "original"), on="path")
         .join(in_base, on="original", how="left")
         .with_columns(pl.col("in_base").fill_null(value=False))
         .sort("original")
     )
-    return _Tested(predictions, result.metrics.threshold)
-
-
-def _sum_up(
-    base: PreparedDataset,
-    by: HeldOutBy,
-    recipe: Recipe,
-    tested: dict[str, _Tested],
-    rare: list[str],
-) -> HeldOut:
-    everything = tested[EVERYTHING]
-    rows = []
-    for value in tested:
-        if value == EVERYTHING:
-            continue
-        mine = tested[value].predictions
-        is_value = _is(mine, by, value)
-        never_seen = tested[value].measure(value, is_value)
-        if never_seen is None:
-            continue
-        rows.append(
-            HeldOutRow(
-                value=value,
-                held_out=never_seen,
-                random=everything.measure(value, _is(everything.predictions, by, value)),
-                seen=tested[value].measure(value, mine["in_base"] & ~is_value),
-            )
-        )
-    whole = everything.measure(EVERYTHING, everything.predictions["in_base"])
-    if whole is None:
-        raise DataError("no test image could be scored")
-    in_test = sorted(base.rows(Split.TEST)[by.value].drop_nulls().unique())
-    return HeldOut(
-        by=by.value,
-        network=recipe.model.name,
-        data=base.digest,
-        split_method=base.split_method,
-        everything=whole,
-        rows=tuple(sorted(rows, key=_by_auc)),
-        matrix={
-            name: {
-                value: one.rank(_is(one.predictions, by, value) & one.predictions["in_base"])
-                for value in in_test
-            }
-            for name, one in tested.items()
-        },
-        not_withheld=tuple(rare),
-    )
-
-
-def _by_auc(row: HeldOutRow) -> tuple[float, str]:
-    return (row.held_out.roc_auc if row.held_out.roc_auc is not None else np.inf, row.value)
-
-
-def _is(predictions: pl.DataFrame, by: HeldOutBy, value: str) -> pl.Series:
-    return (predictions[by.value] == value).fill_null(value=False)
+    n_train = trained_on.rows(Split.TRAIN).height
+    return NetworkScores(withheld, n_train, predictions, result.metrics.threshold)

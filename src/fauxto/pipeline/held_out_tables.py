@@ -2,6 +2,7 @@
 
 import csv
 import io
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
@@ -12,31 +13,39 @@ from fauxto.report.evaluate_figures import plot_seen_and_unseen
 from fauxto.report.page import write_page
 
 _MEASURED: Final = ("roc_auc", "accuracy", "tpr_at_fpr_5")
-_ON: Final = ("held_out", "random", "seen")
+_ON: Final = ("held_out", "random")
 _TITLES: Final = {
     "held_out": "held out",
     "random": "random split",
-    "seen": "others, seen",
     "roc_auc": "ROC-AUC",
-    "accuracy": "accuracy",
-    "tpr_at_fpr_5": "found at 5 % false alarms",
+    "accuracy": "its images right",
+    "tpr_at_fpr_5": "fakes found at 5 % false alarms",
 }
 
 
 def to_csv(found: HeldOut) -> str:
-    """Return one line a value, fractions in [0, 1]; then the network trained on everything."""
+    """Return one line a value, fractions in [0, 1]; then the random split as a whole."""
     columns = [
         f"{on}_{name}{end}" for on in _ON for name in _MEASURED for end in ("", "_low", "_high")
     ]
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow([found.by, "n_real", "n_fake", *columns])
+    writer.writerow([found.by, "network", "n_real", "n_fake", "completed_by", *columns])
     for row in found.rows:
-        numbers = [number for on in _ON for number in _numbers(getattr(row, on))]
-        writer.writerow([row.value, row.held_out.n_real, row.held_out.n_fake, *numbers])
+        writer.writerow(
+            [
+                row.value,
+                row.network,
+                row.held_out.n_real,
+                row.held_out.n_fake,
+                row.completed_by or "",
+                *_numbers(row.held_out),
+                *_numbers(row.random),
+            ]
+        )
     whole = found.everything
-    blank = [""] * (3 * len(_MEASURED))
-    writer.writerow(["all", whole.n_real, whole.n_fake, *blank, *_numbers(whole), *blank])
+    blank = _numbers(None)
+    writer.writerow(["all", 0, whole.n_real, whole.n_fake, "", *blank, *_numbers(whole)])
     return text.getvalue()
 
 
@@ -52,18 +61,48 @@ def _numbers(part: Part | None) -> list[str]:
 
 
 def to_markdown(found: HeldOut) -> str:
-    """Return one line a value with 95 % intervals; then the network trained on everything."""
+    """Return one line a value with 95 % intervals, and the matrix of ROC-AUC as second table."""
     headings = [f"{_TITLES[name]}, {_TITLES[on]}" for name in ("roc_auc", "accuracy") for on in _ON]
-    lines = [[f"{found.by} withheld", "reals", "fakes", *headings]]
-    lines.append(["---"] + ["---:"] * (len(lines[0]) - 1))
+    lines = [[f"{found.by} withheld", "network", "reals", "fakes", *headings]]
     for row in found.rows:
         cells = [_cell(getattr(row, on), name) for name in ("roc_auc", "accuracy") for on in _ON]
-        name = row.value.replace("|", r"\|")
-        lines.append([name, str(row.held_out.n_real), str(row.held_out.n_fake), *cells])
-    whole = found.everything
-    cells = ["", _cell(whole, "roc_auc"), "", "", _cell(whole, "accuracy"), ""]
-    lines.append(["none: random split", str(whole.n_real), str(whole.n_fake), *cells])
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines) + "\n"
+        counts = [str(row.network), str(row.held_out.n_real), str(row.held_out.n_fake)]
+        lines.append([row.value, *counts, *cells])
+    for name, seen, unseen in (
+        ("all test images", found.everything, None),
+        (f"test images of each {found.by}", found.same_seen, found.never_seen),
+    ):
+        if seen is not None:
+            cells = [_cell(one, key) for key in ("roc_auc", "accuracy") for one in (unseen, seen)]
+            lines.append([name, "", str(seen.n_real), str(seen.n_fake), *cells])
+    head = [f"ROC-AUC (%) on {found.by}", *map(str, range(len(found.networks)))]
+    matrix = [head] + [
+        [value, *(_mark(found, value, position) for position in range(len(found.networks)))]
+        for value in _list_values(found)
+    ]
+    return f"{_table(lines)}\n{_table(matrix)}"
+
+
+def _table(lines: Sequence[Sequence[str]]) -> str:
+    rule = ["---"] + ["---:"] * (len(lines[0]) - 1)
+    return "".join(
+        "| " + " | ".join(cell.replace("|", r"\|") for cell in line) + " |\n"
+        for line in (lines[0], rule, *lines[1:])
+    )
+
+
+def _mark(found: HeldOut, value: str, position: int) -> str:
+    network = found.networks[position]
+    auc = network.roc_auc[value]
+    text = "–" if auc is None else f"{auc * 100:.1f}"
+    return f"**{text}**" if value in network.withheld else text
+
+
+def _list_values(found: HeldOut) -> list[str]:
+    """Return the values with test images, those of one network together."""
+    home = {value: at for at, network in enumerate(found.networks) for value in network.withheld}
+    known = found.networks[0].roc_auc
+    return sorted(known, key=lambda value: (home.get(value, len(found.networks)), value))
 
 
 def _cell(part: Part | None, name: str) -> str:
@@ -82,16 +121,15 @@ def write_held_out_page(out: Path, found: HeldOut) -> None:
          row.random.roc_auc if row.random else None)
         for row in found.rows
     ]  # fmt: skip
-    values = sorted({value for row in found.matrix.values() for value in row})
     write_page(
         out / PAGE,
         "evaluate_held_out.html",
         kind="held-out",
-        title=f"{found.network}: each {found.by} held out once",
+        title=f"{found.architecture}: each {found.by} held out once",
         found=found,
         titles=_TITLES,
         ons=_ON,
         measured=_MEASURED,
-        values=values,
+        values=_list_values(found),
         plot=plot_seen_and_unseen(lines),
     )
