@@ -50,7 +50,7 @@ def explain_by_integrated_gradients(
             baselines=0.0,
             additional_forward_args=(directions,),
             n_steps=STEPS,
-            internal_batch_size=max(32, inputs.shape[0]),
+            internal_batch_size=max(16, inputs.shape[0]),
         )
     pixels = contributions.detach().float().sum(dim=1)
     sigma = SMOOTHING * min(inputs.shape[-2:])

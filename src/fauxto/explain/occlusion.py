@@ -15,7 +15,7 @@ STEPS_ACROSS: Final = 8
 SQUARE: Final = 0.2
 """Side of the square as a share of the shorter side; neighbours overlap a little."""
 
-IMAGES_AT_ONCE: Final = 64
+IMAGES_AT_ONCE: Final = 32
 """Covered images in one forward pass."""
 
 Odds = Callable[[Float[np.ndarray, "n 3 h w"]], Float[np.ndarray, " n"]]

@@ -11,9 +11,10 @@ from fauxto.core.artifacts import PAGE, REGIONS
 from fauxto.explain.belief import describe_belief
 from fauxto.explain.catalogue import METHODS
 from fauxto.explain.findings import Findings
+from fauxto.explain.measures import FEWEST
 from fauxto.explain.pictures import SIDE_BY_SIDE, Case
 from fauxto.explain.study import OUTCOMES, SLOW_IMAGES, STEADY_IMAGES, Group, MeanMap
-from fauxto.explain.summary import GROUPINGS, MEASURE_WORDS
+from fauxto.explain.summary import FAITHFULNESS, GROUPINGS, MEASURE_WORDS
 from fauxto.explain.target import Target
 from fauxto.imaging.overlay import HEAT_GRADIENT, colour_map
 from fauxto.report.page import image_uri, write_page
@@ -26,6 +27,9 @@ MANY_PANELS: Final = 3
 
 MOST_MEANS: Final = 12
 """Mean maps shown of generators and of sources, those of most images."""
+
+MOST_DIFFERENCES: Final = 40
+"""Differences listed, those of the largest effect; the file has all."""
 
 _VALUE_WORDS: Final = {
     "fake": "fakes",
@@ -95,30 +99,20 @@ def write_explain_page(
             (t.faithfulness.images for ts in findings.trusts.values() for t in ts), default=0
         ),
         why_untested=findings.why_untested,
-        agreements=[_titled(row, "first", "second") for row in summary["agreement"]],
+        agreements=_agreement_tables(findings, summary),
         measured=measured,
         regions_file=REGIONS,
         means=_mean_rows(findings),
-        steadiness=[
-            _titled(row, "method") | {"title": METHODS[row["method"]].title}
-            for row in summary["methods"]
-        ],
+        steadiness=[row | {"title": METHODS[row["method"]].title} for row in summary["methods"]],
         steady_images=STEADY_IMAGES,
         slow_images=SLOW_IMAGES,
         measures=MEASURE_WORDS,
         groupings=_grouping_rows(summary),
         controls=[f"{name}: {control.name}" for name, control in findings.controls.items()],
+        compared=len(summary["differences"]),
         differing=sum(row["p"] < SIGNIFICANT for row in summary["differences"]),
-        differences=[
-            row
-            | {
-                "title": METHODS[row["method"]].title,
-                "words": MEASURE_WORDS[row["measure"]],
-                "first": _VALUE_WORDS[row["first"]],
-                "second": _VALUE_WORDS[row["second"]],
-            }
-            for row in summary["differences"]
-        ],
+        differences=_difference_rows(summary),
+        numbers_file=FAITHFULNESS,
         broken=sorted(set(broken.iter_rows())),
         provenance=[
             f"{subject.name}: {subject.card.architecture}, threshold {subject.card.threshold:.3f}, "
@@ -134,10 +128,6 @@ def _lead(models: Sequence[str], titles: Sequence[str]) -> str:
         f"{used} for {', '.join(models)}: the same pictures for every model, "
         "and a test of whether the maps mean anything."
     )
-
-
-def _titled(row: dict[str, Any], *keys: str) -> dict[str, Any]:
-    return row | {key: METHODS[row[key]].title for key in keys}
 
 
 def _group_cases(cases: Sequence[Case]) -> list[dict[str, Any]]:
@@ -171,6 +161,42 @@ def _grouping_rows(summary: dict[str, Any]) -> list[dict[str, Any]]:
     ]
 
 
+def _agreement_tables(findings: Findings, summary: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return a square table for each model of several methods."""
+    agreements = {}
+    for row in summary["agreement"]:
+        agreements[row["run"], row["first"], row["second"]] = row["agreement"]
+        agreements[row["run"], row["second"], row["first"]] = row["agreement"]
+    return [
+        {
+            "run": subject.name,
+            "titles": [METHODS[method].title for method in subject.methods],
+            "rows": [
+                [agreements.get((subject.name, one, other)) for other in subject.methods]
+                for one in subject.methods
+            ],
+        }
+        for subject in findings.subjects
+        if len(subject.methods) > 1
+    ]
+
+
+def _difference_rows(summary: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the surest differences, the largest effects first."""
+    sure = [row for row in summary["differences"] if row["p"] < SIGNIFICANT]
+    sure.sort(key=lambda row: -abs(row["delta"]))
+    return [
+        row
+        | {
+            "title": METHODS[row["method"]].title,
+            "words": MEASURE_WORDS[row["measure"]],
+            "first": _VALUE_WORDS[row["first"]],
+            "second": _VALUE_WORDS[row["second"]],
+        }
+        for row in sure[:MOST_DIFFERENCES]
+    ]
+
+
 def _mean_rows(findings: Findings) -> list[dict[str, Any]]:
     rows = []
     for subject, method in findings.pairs():
@@ -183,7 +209,9 @@ def _mean_rows(findings: Findings) -> list[dict[str, Any]]:
         shown = [_mean_cell(group, means[group]) for group in outcomes if group in means]
         others = []
         for by in ("generator", "source"):
-            of_kind = sorted(group for group in means if group.by == by)
+            of_kind = sorted(
+                group for group, mean in means.items() if group.by == by and mean.images >= FEWEST
+            )
             of_kind.sort(key=lambda group: -means[group].images)
             others += [_mean_cell(group, means[group]) for group in of_kind[:MOST_MEANS]]
         if shown:

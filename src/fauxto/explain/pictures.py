@@ -56,6 +56,8 @@ class Case:
     """One chosen image on the page."""
 
     shown: str
+    name: str
+    """Of the file, without its folders."""
     label: Label | None
     origin: str | None
     """Generator, or source."""
@@ -132,6 +134,7 @@ def _write_case(
     errors = [study.errors.get(choice.index) for study in findings.studies.values()]
     return Case(
         shown=item.shown,
+        name=Path(item.shown).name,
         label=item.label,
         origin=item.generator or item.source,
         reason=choice.reason,

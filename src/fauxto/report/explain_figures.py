@@ -53,7 +53,11 @@ def draw_side_by_side(columns: Sequence[str], rows: Sequence[Sequence[Panel]]) -
             axis.set_title(columns[column], fontsize=10, fontweight="bold")
         if panel.rgb is not None:
             axis.imshow(panel.rgb)
-        axis.set_xlabel(panel.caption, fontsize=8)
+            axis.set_xlabel(panel.caption, fontsize=8)
+        else:
+            axis.set(facecolor="#eeeeee", box_aspect=1)
+            axis.patch.set_alpha(1)
+            axis.text(0.5, 0.5, panel.caption, fontsize=8, ha="center", va="center")
     colours = colour_map(np.linspace(0, 1, 256)[None])[0]
     scale = ScalarMappable(cmap=LinearSegmentedColormap.from_list("heat", colours / 255))
     bar = figure.colorbar(
@@ -90,7 +94,8 @@ def plot_faithfulness(
         for name, text, colour, style in _LINES:
             mean, low, high = curves[name]
             percent = np.linspace(0, 100, len(mean))
-            axis.fill_between(percent, low, high, color=colour, alpha=0.15, lw=0)
+            if name == "map":  # three bands would hide the lines
+                axis.fill_between(percent, low, high, color=colour, alpha=0.15, lw=0)
             axis.plot(percent, mean, style, color=colour, label=text, lw=1.8)
         axis.set(title=heading, xlabel=label, ylim=(0, 1.02))
     axes[0].set_ylabel("score of the explained side")
@@ -118,8 +123,12 @@ def plot_sanity(title: str, methods: Mapping[str, tuple[Sequence[float], Sequenc
     axis.set(
         xlabel="layers destroyed, from the output backwards (%)",
         ylabel="rank correlation with the maps",
-        ylim=(-0.5, 1.05),
+        ylim=(min(-0.1, *(min(agreements) - 0.05 for _, agreements in methods.values())), 1.05),
     )
-    axis.axhline(0, color=SERIES_COLOURS[0], lw=0.5, alpha=0.4)
-    figure.legend(loc="outside right upper", fontsize=8, labelcolor=axis.xaxis.label.get_color())
+    figure.legend(
+        loc="outside right upper",
+        fontsize=8,
+        frameon=False,
+        labelcolor=axis.xaxis.label.get_color(),
+    )
     return to_svg(figure, f"{title}: how alike the maps stay while layers are destroyed.")
