@@ -9,6 +9,7 @@ from fauxto.evaluate.mistakes import choose_gallery
 from fauxto.evaluate.page import list_cautions
 from fauxto.evaluate.predictions import build_predictions
 from fauxto.evaluate.slices import part_images
+from fauxto.metrics.parts import Control, measure_part
 
 SUBJECT = Subject(run="lite", split="test", split_method="random", threshold=0.55)
 
@@ -134,3 +135,16 @@ def test_numbers_part_the_images_by_quarters_and_few_of_them_by_value():
     assert parts["sharpness"][79] is None
     counts = [parts["sharpness"].count(name) for name in dict.fromkeys(parts["sharpness"][:79])]
     assert sorted(counts) == [19, 20, 20, 20]
+
+
+@pytest.mark.parametrize(("of_baseline", "warned"), [(0.9, True), (0.6, False)])
+def test_page_says_where_a_baseline_ranks_as_well_as_the_model(predictions, of_baseline, warned):
+    part = measure_part("x", np.array([0, 1]), np.array([0.1, 0.9]), 0.5, groups=[None, None])
+    controls = tuple(
+        Control(scorer=name, images="all", part=part.model_copy(update={"roc_auc": auc}))
+        for name, auc in (("model", 0.8), ("file facts", of_baseline), ("pixels", 0.5))
+    )
+    metrics = measure(predictions, Subject("lite", "test", "random", 0.55), controls=controls)
+    told = [caution for caution in list_cautions(metrics) if "'file facts'" in caution]
+    assert bool(told) == warned
+    assert all("ROC-AUC 90.0 % against 80.0 %" in caution for caution in told)

@@ -12,6 +12,7 @@ import polars as pl
 from fauxto.core.artifacts import PAGE
 from fauxto.core.errors import UnreadableImage
 from fauxto.core.labels import Label
+from fauxto.evaluate.controls import ALL_IMAGES, MODEL
 from fauxto.evaluate.mistakes import choose_gallery
 from fauxto.evaluate.predictions import label_numbers
 from fauxto.evaluate.robustness import find_worst
@@ -63,6 +64,7 @@ def write_evaluation_page(
     scored = predictions.filter(pl.col("score").is_not_null())
     chosen = choose_gallery(scored, metrics.threshold)
     counts = metrics.confusion
+    slices = [part for part in metrics.slices if part.n < metrics.n]  # the others part nothing
     broken = predictions.filter(pl.col("score").is_null()).select("path", "error").head(MOST_ERRORS)
 
     def show(rows: pl.DataFrame) -> list[Picture]:
@@ -81,7 +83,8 @@ def write_evaluation_page(
         threshold_origin=setting.threshold_origin,
         provenance=setting.provenance,
         plots=_draw_plots(scored, metrics, setting.band),
-        slice_plot=figures.plot_slices(metrics.slices[:MOST_SLICES]) if metrics.slices else "",
+        slices=slices,
+        slice_plot=figures.plot_slices(slices[:MOST_SLICES]) if slices else "",
         missed=show(chosen.fakes_called_real),
         accused=show(chosen.reals_called_fake),
         closest=show(chosen.least_certain),
@@ -118,7 +121,7 @@ def _describe_robustness(metrics: Metrics) -> dict[str, Any]:
     return {
         "worst": find_worst(rows),
         "worst_case": WORST_CASE,
-        "robustness_plot": figures.plot_robustness(rows, metrics.accuracy),
+        "robustness_plots": figures.plot_robustness(rows, metrics.accuracy),
         "strengths": sorted({row.strength for row in rows}),
         "disturbances": [
             (name, sorted((r for r in rows if r.disturbance == name), key=lambda r: r.strength))
@@ -139,6 +142,9 @@ def list_cautions(metrics: Metrics) -> list[str]:
         cautions.append(
             f"The smaller class has {fewest} images: differences of a few points are noise."
         )
+    shortcut = describe_shortcut(metrics.controls)
+    if shortcut is not None:
+        cautions.append(shortcut)
     if metrics.split_method == "unknown":
         return [
             *cautions,
@@ -165,6 +171,25 @@ def list_cautions(metrics: Metrics) -> list[str]:
             "ones, expect less: 'fauxto held-out' measures it."
         )
     return cautions
+
+
+def describe_shortcut(controls: Sequence[Control]) -> str | None:
+    """Return which baseline ranks all images at least as well as the model; None if none does."""
+    areas = {
+        control.scorer: control.part.roc_auc
+        for control in controls
+        if control.images == ALL_IMAGES and control.part.roc_auc is not None
+    }
+    of_model = areas.pop(MODEL, None)
+    if of_model is None or not areas:
+        return None
+    name, best = max(areas.items(), key=lambda item: item[1])
+    if best < of_model:
+        return None
+    return (
+        f"The baseline '{name}', which never sees a picture's detail, ranks these images at least "
+        f"as well as the model: ROC-AUC {best * 100:.1f} % against {of_model * 100:.1f} %."
+    )
 
 
 def find_part(metrics: Metrics, name: str) -> Part | None:

@@ -159,12 +159,14 @@ def plot_reliability(labels: Int[np.ndarray, " n"], scores: Float[np.ndarray, " 
 
 def plot_slices(slices: Sequence[Slice]) -> str:
     """Return the accuracy of slices with intervals as SVG, worst at the top."""
-    figure, axis = new_figure(9.6, 1.1 + 0.3 * len(slices))
+    figure, axis = new_figure(6.4, 1.1 + 0.3 * len(slices))
     rows = np.arange(len(slices))[::-1]
     for row, part in zip(rows, slices, strict=True):
         axis.plot(part.interval, [row, row], color=SERIES_COLOURS[0], linewidth=2, alpha=0.5)
     axis.plot([part.accuracy for part in slices], rows, "o", color=SERIES_COLOURS[0])
-    axis.set_yticks(rows, [f"{part.by}: {part.value[:28]} ({part.n:,})" for part in slices])
+    axis.set_yticks(
+        rows, [f"{part.by}: {_shorten(part.value, 26)} ({part.n:,})" for part in slices]
+    )
     axis.set(
         xlabel="accuracy (%), line: 95 % interval", title="Slices, worst first", xlim=(0, 1.02)
     )
@@ -173,26 +175,20 @@ def plot_slices(slices: Sequence[Slice]) -> str:
     return to_svg(figure, "Accuracy of each slice with its interval.")
 
 
-def plot_robustness(rows: Sequence[Disturbance], clean_accuracy: float) -> str:
-    """Return accuracy against strength, one line a disturbance, as SVG."""
-    names = list(dict.fromkeys(row.disturbance for row in rows))
-    columns = 3
-    lines = -(-len(names) // columns)
-    figure, axes = new_grid(lines, columns, 9.6, 0.6 + 1.7 * lines)
-    for axis, name in zip(axes, names, strict=False):
+def _shorten(text: str, longest: int) -> str:
+    return text if len(text) <= longest else text[: longest - 1] + "…"
+
+
+def plot_robustness(rows: Sequence[Disturbance], clean_accuracy: float) -> list[str]:
+    """Return accuracy and flips against strength as SVG, one plot a disturbance."""
+    plots = []
+    for name in dict.fromkeys(row.disturbance for row in rows):
         chosen = sorted((row for row in rows if row.disturbance == name), key=lambda r: r.strength)
+        figure, axis = new_figure(3.4, 2.4)
         _draw_robustness(axis, chosen, clean_accuracy)
         axis.set_title(name)
-    spare = axes[len(names) :]
-    for axis in spare:
-        axis.set_axis_off()
-    if spare:
-        handles, texts = axes[0].get_legend_handles_labels()
-        ink = axes[0].title.get_color()
-        spare[0].legend(handles, texts, loc="center", frameon=False, labelcolor=ink)
-    else:
-        add_legend(axes[0], "lower left")
-    return to_svg(figure, "Accuracy and verdict flips against the strength of each disturbance.")
+        plots.append(to_svg(figure, f"Accuracy and flipped verdicts by strength: {name}."))
+    return plots
 
 
 def _draw_robustness(axis: Axes, rows: Sequence[Disturbance], clean_accuracy: float) -> None:
@@ -220,7 +216,7 @@ def plot_seen_and_unseen(
     Args:
         rows: name; ROC-AUC where it was withheld and its interval; ROC-AUC where it was seen.
     """
-    figure, axis = new_figure(9.6, 1.3 + 0.36 * len(rows))
+    figure, axis = new_figure(6.4, 1.3 + 0.3 * len(rows))
     height = np.arange(len(rows))[::-1]
     for y, (_, unseen, interval, seen) in zip(height, rows, strict=True):
         if interval is not None:
@@ -235,7 +231,7 @@ def plot_seen_and_unseen(
             xs, ys = zip(*known, strict=True)
             axis.plot(xs, ys, marker, color=colour, label=label)
     axis.axvline(0.5, color=SERIES_COLOURS[5], linewidth=1)
-    axis.set_yticks(height, [row[0][:44] for row in rows])
+    axis.set_yticks(height, [_shorten(row[0], 30) for row in rows])
     axis.set(xlabel="ROC-AUC (0.5: chance), line: 95 % interval", title="Seen and never seen")
     axis.set_ylim(-0.6, len(rows) - 0.4)
     axis.grid(axis="x", alpha=0.18)
