@@ -33,6 +33,7 @@ from fauxto.engine.local import map_rows
 from fauxto.imaging.decode import Limits
 from fauxto.imaging.squares import Squares
 from fauxto.prepare.match import match_geometry
+from fauxto.prepare.match_bytes import match_bytes
 from fauxto.prepare.standardise import Job, draw_quality, lose, name_picture, standardise
 from fauxto.prepare.table import count, list_failed, require_both_labels, tabulate
 
@@ -146,6 +147,8 @@ def prepare(
         )
     )
     table = tabulate(plan.rows, targets, outcomes, options.size_px)
+    failed = list_failed(plan.rows, outcomes)
+    plan, table = _match_made(plan, table, options)
     require_both_labels(table, _ADVICE)
     left_out = pl.concat(
         [images.filter(pl.col("status") != ImageStatus.OK.value), plan.unmatched], how="diagonal"
@@ -160,7 +163,7 @@ def prepare(
         "counts": count(table),
         "excluded": [
             *left_out.select("path", "label", "status", "error").iter_rows(named=True),
-            *list_failed(plan.rows, outcomes),
+            *failed,
         ],
     }
     _remove_strays(out, set(table["path"]))
@@ -198,6 +201,25 @@ def _plan(usable: pl.DataFrame, options: PrepareOptions) -> _Plan:
     )
     found = {"step_octaves": matched.step, "roc_auc": matched.roc_auc}
     return _Plan(matched.kept, unmatched, {Match.GEOMETRY.value: found})
+
+
+def _match_made(
+    plan: _Plan, table: pl.DataFrame, options: PrepareOptions
+) -> tuple[_Plan, pl.DataFrame]:
+    """Leave out pictures that were made, where the length of their files tells the label."""
+    if Match.CONTAINER not in options.match:
+        return plan, table
+    matched = match_bytes(table, seed=options.seed)
+    left_out = table.join(matched.kept, on="path", how="anti")["original"]
+    is_left_out = pl.col("path").is_in(left_out.implode())
+    unmatched = plan.rows.filter(is_left_out).with_columns(status=pl.lit(UNMATCHED))
+    found = {"step_octaves": matched.step, "roc_auc": matched.roc_auc}
+    plan = _Plan(
+        plan.rows.filter(~is_left_out),
+        pl.concat([plan.unmatched, unmatched], how="diagonal"),
+        {**plan.matching, Match.CONTAINER.value: found},
+    )
+    return plan, matched.kept
 
 
 def _choose_quality(path: str, options: PrepareOptions) -> int | None:
