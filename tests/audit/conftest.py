@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 from PIL import Image
 
-from fauxto.audit.findings import THUMBNAIL_SCHEMA
+from fauxto.audit.tables import THUMBNAIL_SCHEMA
 from fauxto.data.table import IMAGE_SCHEMA
 
 

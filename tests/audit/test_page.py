@@ -5,14 +5,21 @@ import polars as pl
 import pytest
 
 from fauxto.audit.balance import summarise
+from fauxto.audit.figures import FigureJob, draw_figures
 from fauxto.audit.findings import find
 from fauxto.audit.page import write_audit_page
+
+
+def draw(folder, images):
+    folder.mkdir(exist_ok=True)
+    images.write_parquet(folder / "rows.parquet")
+    return draw_figures(FigureJob((folder / "rows.parquet",), Path("no-such-folder")))
 
 
 def write(folder, images, thumbnails):
     report = find(images, thumbnails)
     statistics = summarise(images, data=Path("no-such-folder"), layout="two folders")
-    write_audit_page(folder, images, thumbnails, report, statistics)
+    write_audit_page(folder, images, thumbnails, report, statistics, figures=draw(folder, images))
     return (folder / "index.html").read_text("utf-8"), report
 
 
@@ -63,7 +70,7 @@ def test_page_is_the_same_for_the_same_data(tmp_path, tables, written):
         summarise(images, data=Path("no-such-folder"), layout="two folders"),
     )
     lazy = pl.scan_parquet(tmp_path / "thumbnails.parquet")
-    write_audit_page(tmp_path, images, lazy, report, statistics)
+    write_audit_page(tmp_path, images, lazy, report, statistics, figures=draw(tmp_path, images))
     assert (tmp_path / "index.html").read_text("utf-8") == written[0]
 
 

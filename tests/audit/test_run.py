@@ -17,7 +17,8 @@ import pytest
 from PIL import Image
 
 from fauxto.audit import run as audit_run
-from fauxto.audit.run import THUMBNAILS, audit
+from fauxto.audit.run import audit
+from fauxto.audit.tables import THUMBNAILS
 from fauxto.core.errors import ArtifactError, DataError, OtherResult
 from fauxto.data.table import IMAGE_SCHEMA, read_images, write_table
 

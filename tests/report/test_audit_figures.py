@@ -6,6 +6,7 @@ import pytest
 
 from fauxto.core.labels import Label
 from fauxto.report import audit_figures
+from fauxto.report.auc_bars import auc_bars
 
 
 def make_images(n=100, **columns):
@@ -35,9 +36,7 @@ FIGURES = {
     "one split": lambda: audit_figures.class_counts(make_images()),
     "spectra": lambda: audit_figures.power_spectra(make_spectra()),
     "radial": lambda: audit_figures.radial_spectra(make_spectra()),
-    "shortcuts": lambda: audit_figures.shortcut_bars(
-        ["width & height", "name"], [0.9, 0.4], [(0.8, 0.95), None]
-    ),
+    "shortcuts": lambda: auc_bars(["width & height", "name"], [0.9, 0.4], [(0.8, 0.95), None]),
     "one image": lambda: audit_figures.size_histograms(make_images(2).head(1)),
 }
 

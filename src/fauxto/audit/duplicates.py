@@ -30,20 +30,22 @@ class Duplicates:
     groups: pl.DataFrame
 
 
-def find_duplicates(images: pl.DataFrame, thumbnails: pl.DataFrame) -> Duplicates:
+def find_duplicates(images: pl.DataFrame, thumbnails: pl.DataFrame | pl.LazyFrame) -> Duplicates:
     """Search exact copies (of bytes, of pixels) and near ones (mirrored too) and connect them.
 
     Args:
         images: the table of images.
-        thumbnails: see ``findings.THUMBNAIL_SCHEMA``; files without a row there are compared by
+        thumbnails: see ``tables.THUMBNAIL_SCHEMA``; files without a row there are compared by
             their bytes only.
     """
-    pixels = thumbnails.select("path", "pixel_sha256", "phash_mirrored", "thumb16")
+    thumbnails = thumbnails.lazy()
+    pixels = thumbnails.select("path", "pixel_sha256", "phash_mirrored").collect()
+    pixels = pixels.with_row_index("pixels")
     rows = images.drop("group", strict=False).join(pixels, on="path", how="left").sort("path")
     rows = rows.with_row_index("row")
     same_bytes = _copies(rows, "sha256")
     same_pixels = _copies(rows, "pixel_sha256")
-    near, mirrored = _near(rows)
+    near, mirrored = _near(rows, thumbnails)
     every = np.concatenate([same_bytes, same_pixels, near])
     root = connect(rows.height, every[:, 0], every[:, 1])
     rows = rows.with_columns(root=pl.Series(root, dtype=pl.Int64))
@@ -72,15 +74,13 @@ def _copies(rows: pl.DataFrame, column: str) -> np.ndarray:
     return pairs.filter(pl.col("first") != pl.col("row")).to_numpy().astype(np.int64).reshape(-1, 2)
 
 
-def _near(rows: pl.DataFrame) -> tuple[np.ndarray, int]:
+def _near(rows: pl.DataFrame, thumbnails: pl.LazyFrame) -> tuple[np.ndarray, int]:
     """Return pairs of near duplicates that are not pixel copies, and how many are mirrored."""
-    known = rows.filter(
-        pl.all_horizontal(pl.col("phash", "phash_mirrored", "thumb16").is_not_null())
-    )
+    known = rows.filter(pl.all_horizontal(pl.col("phash", "phash_mirrored").is_not_null()))
     known = known.unique("pixel_sha256", keep="first", maintain_order=True)
     if known.is_empty():
         return np.empty((0, 2), dtype=np.int64), 0
-    grey = _grey(known["thumb16"])
+    grey = _grey(thumbnails)[known["pixels"].to_numpy()]
     detailed = grey.reshape(len(grey), -1).std(axis=1) >= MIN_DETAIL
     known, grey = known.filter(pl.Series(detailed)), grey[detailed]
     pairs = find_near_pairs(
@@ -92,14 +92,16 @@ def _near(rows: pl.DataFrame) -> tuple[np.ndarray, int]:
     return np.stack([row[pairs.first], row[pairs.second]], axis=1), int(pairs.mirrored.sum())
 
 
-def _grey(thumbnails: pl.Series) -> np.ndarray:
-    """Return grey levels of 16 × 16 RGB thumbnails, shape (n, 16, 16), uint8."""
-    grey = np.empty((len(thumbnails), 16, 16), dtype=np.uint8)
+def _grey(thumbnails: pl.LazyFrame) -> np.ndarray:
+    """Return grey levels of 16 × 16 RGB thumbnails, shape (n, 16, 16), uint8; 0 where null."""
+    n = thumbnails.select(pl.len()).collect().item()
+    grey = np.zeros((n, 16, 16), dtype=np.uint8)
     weights = np.array([0.299, 0.587, 0.114], dtype=np.float32)
-    for start in range(0, len(thumbnails), _GREY_ROWS):
-        part = thumbnails[start : start + _GREY_ROWS]
-        rgb = np.frombuffer(b"".join(part), dtype=np.uint8).reshape(-1, 16, 16, 3)
-        grey[start : start + _GREY_ROWS] = np.rint(rgb @ weights)
+    for start in range(0, n, _GREY_ROWS):
+        part = thumbnails.select("thumb16").slice(start, _GREY_ROWS).collect()["thumb16"]
+        here = start + np.flatnonzero(part.is_not_null().to_numpy())
+        rgb = np.frombuffer(b"".join(part.drop_nulls()), dtype=np.uint8).reshape(-1, 16, 16, 3)
+        grey[here] = np.rint(rgb @ weights)
     return grey
 
 

@@ -1,7 +1,7 @@
 """All checks on the table of facts in one call, worst finding first."""
 
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
 import polars as pl
 
@@ -11,23 +11,6 @@ from fauxto.audit.integrity import find_broken
 from fauxto.audit.quality import find_poor_quality
 from fauxto.audit.records import SEVERITIES, Finding, Shortcut
 from fauxto.audit.shortcuts import find_shortcuts, shortcut_findings
-
-THUMBNAIL_SCHEMA: Final = pl.Schema(
-    {
-        "path": pl.String,
-        "pixel_sha256": pl.String,
-        "phash_mirrored": pl.UInt64,
-        "thumb16": pl.Binary,
-        "jpeg": pl.Binary,
-    }
-)
-"""What the checks and the page know of the pixels, one row per readable image, sorted by path.
-
-``path`` as in the table of images; ``pixel_sha256`` of the decoded RGB pixels, size included;
-``phash_mirrored`` is the perceptual hash of the picture mirrored left to right; ``thumb16`` holds
-16 × 16 RGB pixels, 768 bytes row by row; ``jpeg`` is a small JPEG for the page, null where none
-was kept.
-"""
 
 
 @dataclass(frozen=True)
@@ -52,12 +35,15 @@ class FindingsReport:
         }
 
 
-def find(images: pl.DataFrame, thumbnails: pl.DataFrame, *, seed: int = 42) -> FindingsReport:
+def find(
+    images: pl.DataFrame, thumbnails: pl.DataFrame | pl.LazyFrame, *, seed: int = 42
+) -> FindingsReport:
     """Run every check.
 
     Args:
         images: the table of images, one row a file; its ``group`` column is not read.
-        thumbnails: ``THUMBNAIL_SCHEMA``, a row for each image with status ``ok``.
+        thumbnails: ``tables.THUMBNAIL_SCHEMA``, a row for each image with status ``ok``; of a lazy
+            frame only the columns and rows that a check needs are in memory.
         seed: of the folds, the permutations and the bootstrap.
     """
     duplicates = find_duplicates(images, thumbnails)

@@ -2,6 +2,7 @@
 
 import base64
 from collections import defaultdict
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -11,11 +12,10 @@ import polars as pl
 
 from fauxto.audit.findings import FindingsReport
 from fauxto.audit.records import SEVERITIES, AuditStatistics, Finding
-from fauxto.audit.spectra import sample_spectra
 from fauxto.core.artifacts import PAGE
 from fauxto.core.errors import ImageStatus
 from fauxto.core.labels import LABELS
-from fauxto.report import audit_figures
+from fauxto.report.auc_bars import auc_bars
 from fauxto.report.page import write_page
 
 FINDING_PICTURES: Final = 8
@@ -63,7 +63,7 @@ def write_audit_page(
     report: FindingsReport,
     statistics: AuditStatistics,
     *,
-    root: Path | None = None,
+    figures: Mapping[str, str],
     seed: int = 42,
 ) -> None:
     """Write ``index.html``.
@@ -71,15 +71,13 @@ def write_audit_page(
     Args:
         folder: where to.
         images: the table of images.
-        thumbnails: see ``findings.THUMBNAIL_SCHEMA``; a lazy frame is read only in part.
+        thumbnails: see ``tables.THUMBNAIL_SCHEMA``; a lazy frame is read only in part.
         report: what the checks found.
         statistics: counts and dimensions.
-        root: folder that the paths start from, for the power spectra; default ``statistics.data``.
+        figures: plots as SVG by name; see ``figures.draw_figures``.
         seed: draws sample pictures.
     """
-    context = audit_context(
-        images, thumbnails, report, statistics, root=root or Path(statistics.data), seed=seed
-    )
+    context = audit_context(images, thumbnails, report, statistics, figures=figures, seed=seed)
     write_page(
         folder / PAGE, "audit.html", kind="audit", title=f"Audit of {statistics.data}", **context
     )
@@ -91,7 +89,7 @@ def audit_context(
     report: FindingsReport,
     statistics: AuditStatistics,
     *,
-    root: Path,
+    figures: Mapping[str, str],
     seed: int = 42,
 ) -> dict[str, Any]:
     """Return the variables of ``audit.html`` except ``kind`` and ``title``; see the page."""
@@ -130,7 +128,7 @@ def audit_context(
         "coverage_in_all": len(coverage),
         "concerned": concerned.head(TABLE_ROWS).rows(named=True),
         "concerned_in_all": concerned.height,
-        "figures": _figures(usable, report, root, rng),
+        "figures": {**_bars(report), **figures},
     }
 
 
@@ -146,28 +144,16 @@ def _cover(statistics: AuditStatistics) -> list[dict[str, Any]]:
     return [{**dict(zip(names, key, strict=True)), **classes} for key, classes in order]
 
 
-def _figures(
-    usable: pl.DataFrame, report: FindingsReport, root: Path, rng: np.random.Generator
-) -> dict[str, str]:
-    figures = {}
+def _bars(report: FindingsReport) -> dict[str, str]:
     judged = [shortcut for shortcut in report.shortcuts if shortcut.roc_auc is not None]
-    if judged:
-        figures["shortcuts"] = audit_figures.shortcut_bars(
-            [shortcut.title for shortcut in judged],
-            [shortcut.roc_auc for shortcut in judged if shortcut.roc_auc is not None],
-            [shortcut.roc_auc_interval for shortcut in judged],
-        )
-    if usable.is_empty():
-        return figures
-    figures["counts"] = audit_figures.class_counts(usable)
-    figures["sizes"] = audit_figures.size_histograms(usable)
-    figures["aspect"] = audit_figures.aspect_histogram(usable)
-    figures["scatter"] = audit_figures.size_scatter(usable, rng)
-    spectra = sample_spectra(usable, root, rng)
-    if spectra is not None:
-        figures["spectra"] = audit_figures.power_spectra(spectra)
-        figures["radial"] = audit_figures.radial_spectra(spectra)
-    return figures
+    if not judged:
+        return {}
+    bars = auc_bars(
+        [shortcut.title for shortcut in judged],
+        [shortcut.roc_auc for shortcut in judged if shortcut.roc_auc is not None],
+        [shortcut.roc_auc_interval for shortcut in judged],
+    )
+    return {"shortcuts": bars}
 
 
 def _shown(finding: Finding) -> tuple[str, ...]:

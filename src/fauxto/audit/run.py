@@ -6,7 +6,8 @@ whole part and ends in the same tables.
 
 import hashlib
 import shutil
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
@@ -16,22 +17,15 @@ from typing import Any, Final
 
 import polars as pl
 
-from fauxto.audit.balance import summarise
-from fauxto.audit.findings import THUMBNAIL_SCHEMA, find
-from fauxto.audit.page import write_audit_page
 from fauxto.audit.records import Finding
+from fauxto.audit.tables import THUMBNAIL_SCHEMA
 from fauxto.core.artifacts import (
-    BAD_FILES,
     FINDINGS,
     IMAGES,
-    STATISTICS,
-    Claim,
     FolderState,
     claim_folder,
     finish_folder,
     read_json,
-    write_json,
-    write_text,
 )
 from fauxto.core.errors import ImageStatus
 from fauxto.core.progress import Progress, silent
@@ -42,8 +36,6 @@ from fauxto.imaging.decode import Limits
 from fauxto.imaging.inspect import ImageFacts, inspect_file
 from fauxto.imaging.squares import Squares
 
-THUMBNAILS: Final = "thumbnails.parquet"
-"""File beside ``images.parquet`` with what the checks and the page need of the pixels."""
 PARTS_DIR: Final = "parts"
 PART_ROWS: Final = 2048
 TIMEOUT_S: Final = 10.0
@@ -133,8 +125,24 @@ def audit(  # noqa: PLR0913 - the command's options
     if claim.state is FolderState.RESUMED:
         _remove_strays(out)
     inspect = partial(inspect_file, limits=Limits(max_pixels=max_pixels), squares=squares)
-    _inspect(listing, out / PARTS_DIR, inspect, workers, progress)
-    return _conclude(claim, data, listing, progress)
+    with ThreadPoolExecutor(1) as aside:
+        loading = aside.submit(_load_checks)
+        _inspect(listing, out / PARTS_DIR, inspect, workers, progress)
+    progress("findings", 0, 1)
+    count = (len(listing.files) - 1) // PART_ROWS + 1
+    parts = [_part_path(out / PARTS_DIR, number) for number in range(count)]
+    images, findings = loading.result()(out, parts, data=data, listing=listing)
+    progress("findings", 1, 1)
+    finish_folder(claim)
+    shutil.rmtree(out / PARTS_DIR)
+    return AuditResult(out, images, findings, reused=False)
+
+
+def _load_checks() -> Callable[..., tuple[pl.DataFrame, tuple[Finding, ...]]]:
+    """Load the libraries of the checks, which takes a second, while the workers read."""
+    from fauxto.audit.conclude import conclude  # noqa: PLC0415
+
+    return conclude
 
 
 def _digest_listing(listing: Listing) -> str:
@@ -209,39 +217,3 @@ def _to_row(file: ListedFile, facts: ImageFacts) -> dict[str, Any]:
     listed: Mapping[str, Any] = {name: getattr(file, name) for name in _LISTED}
     known = vars(facts)
     return {name: listed[name] if name in listed else known.get(name) for name in _PART_SCHEMA}
-
-
-def _conclude(claim: Claim, data: Path, listing: Listing, progress: Progress) -> AuditResult:
-    """Join the parts, run the checks, and write tables, findings and page."""
-    out = claim.folder
-    total = len(listing.files)
-    parts = [_part_path(out / PARTS_DIR, number) for number in range((total - 1) // PART_ROWS + 1)]
-    images = pl.read_parquet(parts, columns=list(IMAGE_SCHEMA))
-    usable = pl.scan_parquet(parts).filter(pl.col("status") == ImageStatus.OK.value)
-    write_table(out / THUMBNAILS, usable.select(list(THUMBNAIL_SCHEMA)))
-    # The small JPEG pictures of all files would fill gigabytes: the page reads those it shows.
-    thumbnails = pl.scan_parquet(out / THUMBNAILS)
-    pixels = thumbnails.drop("jpeg").collect()
-    progress("findings", 0, 1)
-    report = find(images, pixels)
-    del pixels
-    images = images.drop("group").join(
-        report.groups, on="path", how="left", maintain_order="left", validate="1:1"
-    )
-    images = images.select(list(IMAGE_SCHEMA))
-    statistics = summarise(images, data=data, layout=listing.kind)
-    write_table(out / IMAGES, images)
-    write_text(out / BAD_FILES, "".join(_bad_lines(images)))
-    write_json(out / STATISTICS, statistics.model_dump(mode="json"))
-    write_json(out / FINDINGS, report.to_json())
-    write_audit_page(out, images, thumbnails, report, statistics, root=listing.root)
-    progress("findings", 1, 1)
-    finish_folder(claim)
-    shutil.rmtree(out / PARTS_DIR)
-    return AuditResult(out, images, report.findings, reused=False)
-
-
-def _bad_lines(images: pl.DataFrame) -> Iterator[str]:
-    r"""Yield the paths of unusable files, a line each; ``\`` and line breaks are escaped."""
-    for path in images.filter(pl.col("status") != ImageStatus.OK.value)["path"]:
-        yield path.replace("\\", "\\\\").replace("\n", "\\n").replace("\r", "\\r") + "\n"

@@ -93,7 +93,7 @@ def geometry_facts(images: pl.DataFrame) -> Facts:
 
 def colour_facts(images: pl.DataFrame, thumbnails: UInt8[np.ndarray, "n 16 16 3"]) -> Facts:
     """Return averages over the whole picture."""
-    rgb = thumbnails.reshape(len(thumbnails), 256, 3) / 255
+    rgb = thumbnails.reshape(len(thumbnails), 256, 3).astype(np.float32) / np.float32(255)
     numbers: dict[str, pl.Series] = {
         name: images[name] for name in ("brightness", "contrast", "saturation")
     }

@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 
 from fauxto.audit.records import AuditStatistics, Finding, Shortcut
-from fauxto.audit.run import THUMBNAILS
+from fauxto.audit.tables import THUMBNAILS
 from fauxto.compare.run import read_comparison
 from fauxto.compare.tables import HEADINGS, cells
 from fauxto.core.artifacts import (

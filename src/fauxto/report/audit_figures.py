@@ -1,7 +1,7 @@
 """Plots of a data set: sizes, shapes and power spectra by class."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Final
 
 import numpy as np
@@ -171,39 +171,6 @@ def radial_average(
     size = np.bincount(rings)
     sums = np.stack([np.bincount(rings, weights=spectrum[inside]) for spectrum in spectra])
     return np.arange(1, side // 2 + 1) / side, sums / size
-
-
-def shortcut_bars(
-    titles: Sequence[str], aucs: Sequence[float], intervals: Sequence[tuple[float, float] | None]
-) -> str:
-    """Return how well each family of facts guesses the label as SVG.
-
-    Args:
-        titles: of the families, top first.
-        aucs: ROC-AUC in [0, 1].
-        intervals: 95 % intervals, None where unknown.
-    """
-    figure, axis = new_figure(7.4, 1.2 + 0.42 * len(titles))
-    position = np.arange(len(titles))
-    axis.axvspan(0.45, 0.55, alpha=0.18, color="#009e73", linewidth=0)
-    axis.axvline(0.5, color="#009e73", linewidth=1)
-    for row, (auc, interval) in enumerate(zip(aucs, intervals, strict=True)):
-        if interval is not None:
-            axis.plot(interval, (row, row), color="#d55e00", linewidth=2, alpha=0.6)
-        axis.annotate(
-            f"{auc:.2f}",
-            (auc, row),
-            (0, 6),
-            textcoords="offset points",
-            ha="center",
-            color=_ink(axis),
-        )
-    axis.scatter(aucs, position, color="#d55e00", zorder=3)
-    axis.set_yticks(position, titles)
-    axis.set_ylim(len(titles) - 0.5, -0.7)
-    axis.set_xlim(min(0.4, *aucs) - 0.02, 1.02)
-    axis.set(title="Guessing the label from …", xlabel="ROC-AUC (0.5: chance, 1: given away)")
-    return to_svg(figure, "Dots: ROC-AUC of guessing the label from each family of facts.")
 
 
 def _ink(axis: Axes) -> str:
