@@ -25,7 +25,7 @@ COST_HEADINGS: Final = (
     "ONNX, one image (ms)", "ONNX, images/s", "ONNX, memory (MB)",
     "GPU, one image (ms)", "GPU, images/s",
 )  # fmt: skip
-"""Columns of the second table, on what the models cost; the last two only where there is a GPU."""
+"""Columns of the table on what the models cost, each only where it is known of a model."""
 
 ORIGIN_HEADINGS: Final = (
     "Model", "Seen: images", "ROC-AUC (%)", "accuracy (%)",
@@ -114,11 +114,12 @@ def timing_on_gpu(row: Row) -> Timing | None:
 
 
 def cost_table(rows: Sequence[Row]) -> list[list[str]]:
-    """Return headings and one line a row of what the models cost; empty if nothing is known."""
+    """Return headings and one line a row of what the models cost, without unknown columns."""
     if all(row.architecture is None for row in rows):
         return []
-    width = len(COST_HEADINGS) if any(map(timing_on_gpu, rows)) else len(COST_HEADINGS) - 2
-    return [list(COST_HEADINGS[:width]), *(_cost_cells(row)[:width] for row in rows)]
+    table = [_cost_cells(row) for row in rows]
+    known = [at for at in range(len(COST_HEADINGS)) if any(line[at] != "–" for line in table)]
+    return [[line[at] for at in known] for line in (COST_HEADINGS, *table)]
 
 
 def _cost_cells(row: Row) -> list[str]:

@@ -235,5 +235,7 @@ def plot_seen_and_unseen(
     axis.set(xlabel="ROC-AUC (0.5: chance), line: 95 % interval", title="Seen and never seen")
     axis.set_ylim(-0.6, len(rows) - 0.4)
     axis.grid(axis="x", alpha=0.18)
-    add_legend(axis, "lower left")
+    ink = axis.title.get_color()
+    above = {"loc": "lower center", "bbox_to_anchor": (0.5, 1.0 + 0.9 / (len(rows) + 1))}
+    axis.legend(**above, ncols=2, frameon=False, labelcolor=ink)
     return to_svg(figure, "ROC-AUC of each value where it was withheld and where it was seen.")
