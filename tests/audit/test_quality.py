@@ -48,3 +48,8 @@ def test_unknown_values_are_not_judged(make_tables):
 def test_worst_example_comes_first(make_tables):
     images, _ = make_tables(3, width=400, height=300, brightness=[0.05, 0.01, 0.5])
     assert by_kind(images)["dark"].rows == (images["path"][1], images["path"][0])
+
+
+def test_weak_edges_of_a_dark_picture_are_not_called_blurred(make_tables):
+    images, _ = make_tables(2, width=400, height=300, sharpness=8.0, contrast=[0.05, 0.2])
+    assert by_kind(images)["blurred"].rows == (images["path"][1],)

@@ -13,7 +13,7 @@ MIN_DETAIL: Final = 4.0
 """Standard deviation of a 16 × 16 grey thumbnail, in levels of 255, below which a picture is too
 plain for its perceptual hash to mean anything: only exact copies of it are searched."""
 
-_GREY_ROWS: Final = 8192  # thumbnails turned grey at once; bounds the memory that this takes
+_GREY_ROWS: Final = 2048  # thumbnails turned grey at once; bounds the memory that this takes
 
 
 @dataclass(frozen=True)
@@ -80,9 +80,9 @@ def _near(rows: pl.DataFrame, thumbnails: pl.LazyFrame) -> tuple[np.ndarray, int
     known = known.unique("pixel_sha256", keep="first", maintain_order=True)
     if known.is_empty():
         return np.empty((0, 2), dtype=np.int64), 0
-    grey = _grey(thumbnails)[known["pixels"].to_numpy()]
-    detailed = grey.reshape(len(grey), -1).std(axis=1) >= MIN_DETAIL
-    known, grey = known.filter(pl.Series(detailed)), grey[detailed]
+    grey, detail = _grey(thumbnails)
+    known = known.filter(pl.Series(detail[known["pixels"].to_numpy()] >= MIN_DETAIL))
+    grey = grey[known["pixels"].to_numpy()]
     pairs = find_near_pairs(
         known["phash"].cast(pl.UInt64).to_numpy(),
         known["phash_mirrored"].cast(pl.UInt64).to_numpy(),
@@ -92,17 +92,21 @@ def _near(rows: pl.DataFrame, thumbnails: pl.LazyFrame) -> tuple[np.ndarray, int
     return np.stack([row[pairs.first], row[pairs.second]], axis=1), int(pairs.mirrored.sum())
 
 
-def _grey(thumbnails: pl.LazyFrame) -> np.ndarray:
-    """Return grey levels of 16 × 16 RGB thumbnails, shape (n, 16, 16), uint8; 0 where null."""
+def _grey(thumbnails: pl.LazyFrame) -> tuple[np.ndarray, np.ndarray]:
+    """Return grey levels of 16 × 16 RGB thumbnails, shape (n, 16, 16), uint8, and their standard
+    deviations, shape (n,); 0 where null.
+    """  # noqa: D205 - one sentence
     n = thumbnails.select(pl.len()).collect().item()
     grey = np.zeros((n, 16, 16), dtype=np.uint8)
+    detail = np.zeros(n, dtype=np.float32)
     weights = np.array([0.299, 0.587, 0.114], dtype=np.float32)
     for start in range(0, n, _GREY_ROWS):
         part = thumbnails.select("thumb16").slice(start, _GREY_ROWS).collect()["thumb16"]
         here = start + np.flatnonzero(part.is_not_null().to_numpy())
         rgb = np.frombuffer(b"".join(part.drop_nulls()), dtype=np.uint8).reshape(-1, 16, 16, 3)
         grey[here] = np.rint(rgb @ weights)
-    return grey
+        detail[here] = grey[here].reshape(len(here), 256).std(axis=1)
+    return grey, detail
 
 
 def _plain(

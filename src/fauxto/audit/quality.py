@@ -18,7 +18,10 @@ BRIGHT: Final = 0.92
 PLAIN: Final = 0.03
 """Standard deviation of brightness in [0, 1] at or below which a picture is nearly one tone."""
 BLURRED: Final = 10.0
-"""Variance of the Laplacian of grey levels at or below which a picture is blurred."""
+"""Variance of the Laplacian of grey levels at or below which a picture is blurred, if it is also
+low beside the variance of the grey levels themselves."""
+BLURRED_SHARE: Final = 0.01
+"""Largest ratio of the two: the edges of a dark or pale picture are weak, not blurred."""
 GREY: Final = 0.01
 """Mean saturation in [0, 1] at or below which a picture is grey."""
 SMALL_PX: Final = 128
@@ -29,6 +32,9 @@ LONG: Final = 3.0
 _SIDES: Final = (
     pl.min_horizontal("width", "height").alias("short"),
     pl.max_horizontal("width", "height").alias("long"),
+)
+_IS_BLURRED: Final = (pl.col("sharpness") <= BLURRED) & (
+    pl.col("sharpness") <= BLURRED_SHARE * (255 * pl.col("contrast")) ** 2
 )
 
 
@@ -43,7 +49,7 @@ def find_poor_quality(images: pl.DataFrame) -> tuple[Finding, ...]:
         ("dark", "almost black", pl.col("brightness") <= DARK, pl.col("brightness")),
         ("bright", "almost white", pl.col("brightness") >= BRIGHT, -pl.col("brightness")),
         ("plain", "nearly one tone", pl.col("contrast") <= PLAIN, pl.col("contrast")),
-        ("blurred", "blurred", pl.col("sharpness") <= BLURRED, pl.col("sharpness")),
+        ("blurred", "blurred", _IS_BLURRED, pl.col("sharpness")),
         ("grey", "without colour", pl.col("saturation") <= GREY, pl.col("path")),
         ("small", f"under {SMALL_PX} pixels on the short side", pl.col("short") < SMALL_PX,
          pl.col("short")),

@@ -30,6 +30,7 @@ _BANDS: Final = 4
 _BAND_BITS: Final = 16
 _LARGEST_DISTANCE: Final = 3 * _BANDS - 1  # what two changed bits in one band can reach
 _CHUNK: Final = 2_000_000  # candidate pairs held at once: about 100 MB
+_PAIRS: Final = 10_000  # pairs of thumbnails compared at once: about 30 MB
 _MASKS: Final = np.array(
     [sum(1 << bit for bit in bits) for n in range(3) for bits in combinations(range(16), n)],
     dtype=np.int64,
@@ -180,10 +181,10 @@ def _correlation(
     pairs: Int64[np.ndarray, "pairs 2"],
 ) -> np.ndarray:
     result = np.empty(len(pairs), dtype=np.float32)
-    for begin in range(0, len(pairs), 100_000):
-        part = pairs[begin : begin + 100_000]
+    for begin in range(0, len(pairs), _PAIRS):
+        part = pairs[begin : begin + _PAIRS]
         a, b = _standardise(left[part[:, 0]]), _standardise(right[part[:, 1]])
-        result[begin : begin + 100_000] = (a * b).sum(axis=1)
+        result[begin : begin + _PAIRS] = (a * b).sum(axis=1)
     return result
 
 

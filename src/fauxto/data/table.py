@@ -10,6 +10,8 @@ from fauxto.core.errors import ArtifactError
 
 ROW_GROUP: Final = 16_384
 """Rows of a Parquet file that are written, and can be read, at once."""
+STREAMED_ROW_GROUP: Final = 2_048
+"""The same where a lazy frame is written: several groups lie in memory."""
 
 IMAGE_SCHEMA: Final[dict[str, pl.DataType]] = {
     "path": pl.String(),
@@ -99,7 +101,9 @@ def write_table(path: Path, frame: pl.DataFrame | pl.LazyFrame) -> None:
     with atomic_path(path) as temporary:
         try:
             if isinstance(frame, pl.LazyFrame):
-                frame.sink_parquet(temporary, maintain_order=True, row_group_size=ROW_GROUP)
+                frame.sink_parquet(
+                    temporary, maintain_order=True, row_group_size=STREAMED_ROW_GROUP
+                )
             else:
                 frame.write_parquet(temporary, row_group_size=ROW_GROUP)
         except pl.exceptions.ComputeError as error:
