@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from html import escape
 from typing import Final
 
-_LEFT: Final = 330
-_RIGHT: Final = 720
-_WIDTH: Final = 740
+_LEFT: Final = 400
+_RIGHT: Final = 790
+_WIDTH: Final = 810
 _TOP: Final = 34
 _ROW: Final = 34
 _MATCHED: Final = (0.45, 0.55)
@@ -36,7 +36,7 @@ def auc_bars(
     parts = [
         f'<svg role="img" aria-label="Dots: ROC-AUC of guessing the label from each family of '
         f'facts." class="plot" viewBox="0 0 {_WIDTH} {bottom + 44}" '
-        f'xmlns="http://www.w3.org/2000/svg" font-family="sans-serif" font-size="13.5" '
+        f'xmlns="http://www.w3.org/2000/svg" font-family="sans-serif" font-size="13" '
         f'fill="currentColor" text-anchor="middle">',
         f'<text x="{(_LEFT + _RIGHT) / 2}" y="18" font-size="15">Guessing the label from …</text>',
         f'<rect x="{x(_MATCHED[0])}" y="{_TOP}" width="{band:.1f}" height="{bottom - _TOP}" '
