@@ -82,12 +82,14 @@ def _classifiers(name: str, config: dict[str, Any]) -> tuple[str, ...]:
 
 
 def _patch_px(module: nn.Module) -> int | None:
-    """Return the side of a plain ViT's patches; None for any other network."""
-    patch = getattr(getattr(module, "patch_embed", None), "patch_size", None)
+    """Return the side in pixels of the square behind a ViT's token; None for any other network."""
+    embed = getattr(module, "patch_embed", None)
     is_vit = hasattr(module, "cls_token") and hasattr(module, "blocks")
-    if not is_vit or patch is None:
+    if not is_vit or not hasattr(embed, "patch_size"):
         return None
-    return int(patch if isinstance(patch, int) else patch[0])
+    if hasattr(embed, "feat_ratio"):  # a hybrid cuts patches out of a ResNet's maps
+        return int(embed.feat_ratio())
+    return int(embed.patch_size if isinstance(embed.patch_size, int) else embed.patch_size[0])
 
 
 def _find_cam_layer(module: nn.Module, outputs: Sequence[Output], heads: tuple[str, ...]) -> str:
