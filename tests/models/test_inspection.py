@@ -10,7 +10,7 @@ QUICK = ("vit_tiny_r_s16_p8_224", "mobilenetv4_conv_small", "mixer_s32_224", "le
 FAMILIES = (
     *QUICK, "cait_xxs24_224", "deit_tiny_distilled_patch16_224", "densenet121", "edgenext_xx_small",
     "efficientformer_l1", "maxvit_rmlp_pico_rw_256", "poolformer_s12", "repvgg_a0",
-    "swin_tiny_patch4_window7_224", "vit_tiny_r_s16_p8_224", "xcit_nano_12_p16_224",
+    "swin_tiny_patch4_window7_224", "xcit_nano_12_p16_224",
 )  # fmt: skip
 
 

@@ -83,7 +83,7 @@ def _classifiers(name: str, config: dict[str, Any]) -> tuple[str, ...]:
 
 def _patch_px(module: nn.Module) -> int | None:
     """Return the side in pixels of the square behind a ViT's token; None for any other network."""
-    embed = getattr(module, "patch_embed", None)
+    embed: Any = getattr(module, "patch_embed", None)
     is_vit = hasattr(module, "cls_token") and hasattr(module, "blocks")
     if not is_vit or not hasattr(embed, "patch_size"):
         return None
