@@ -40,6 +40,10 @@ def train(
         str | None,
         typer.Option("--seeds", help="Several, such as 1,2,3: one run each, mean and deviation."),
     ] = None,
+    average: Annotated[
+        bool,
+        typer.Option("--average", help="With --seeds: also write the mean of their weights."),
+    ] = False,
     resume: Annotated[
         bool,
         typer.Option("--resume", help="Only go on with an interrupted run; an error without one."),
@@ -64,6 +68,8 @@ def train(
     if weights is not None:
         overrides.append(f"model.weights={json.dumps(weights)}")
     resolved = load_recipe(recipe, overrides)
+    if average and seeds is None:
+        raise typer.BadParameter("--average needs several trainings: add --seeds 1,2,3")
     if dry_run:
         from fauxto.train.plan import describe_plan, make_plan
 
@@ -89,7 +95,7 @@ def train(
             "progress": progress,
         }
         if seeds is not None:
-            result = train_seeds(dataset, seeds=_numbers(seeds), **options)
+            result = train_seeds(dataset, seeds=_numbers(seeds), average=average, **options)
         else:
             result = run_train(dataset, **options)
     if result.rank > 0:  # one of several processes: the first speaks for all
@@ -174,10 +180,12 @@ def _show_seeds(result: "SeedsResult", dataset: Path, *, as_json: bool, quiet: b
         ],
         numeric=(1, 2),
     )
-    first, data = shlex.quote(str(result.runs[0].out)), shlex.quote(str(dataset))
+    shown = result.runs[0] if result.average is None else result.average
+    first, data = shlex.quote(str(shown.out)), shlex.quote(str(dataset))
+    then = "(and so on for each)" if result.average is None else "(the mean of their weights)"
     console.note(
         f"runs:     {', '.join(str(run.out) for run in result.runs)}\n"
         f"summary:  {result.out / 'seeds.json'}\n"
-        f"next:     fauxto evaluate {first} --data {data}   (and so on for each)",
+        f"next:     fauxto evaluate {first} --data {data}   {then}",
         quiet=quiet,
     )

@@ -76,7 +76,7 @@ def make_card(
         unsure_band=fit_unsure_band(labels, scores),
         data=data,
         seed=recipe.train.seed,
-        epochs=len(fitted.history),
+        epochs=fitted.history[-1].epoch,
         best_epoch=best.epoch,
         best_val_loss=best.val_loss,
         batch_size=recipe.train.batch_size,

@@ -151,7 +151,7 @@ def train(  # noqa: PLR0913 - the verb's flags
         trained = Trained(
             out.name, plan.spec, recipe, plan.images.preprocess, fitted, origin, str(fabric.device)
         )
-        card = _write_run(claim, plan, trained, logits, before)
+        card = write_run(claim, plan, trained, logits, before=before)
     card = fabric.broadcast(card)
     leave_at_exit(fabric)
     return TrainResult(out, card, reused=False, rank=fabric.global_rank)
@@ -197,18 +197,31 @@ def _record_nowhere(_history: list[EpochResult]) -> None:
     """Leave writing to rank 0."""
 
 
-def _write_run(
+def write_run(
     claim: Claim,
     plan: Plan,
     trained: Trained,
     logits: Float32[np.ndarray, "n 2"],
-    before: Before | None,
+    *,
+    before: Before | None = None,
+    averaged_seeds: tuple[int, ...] = (),
 ) -> ModelCard:
+    """Write weights, card and validation table into a claimed folder and finish it.
+
+    Args:
+        claim: the run folder, which holds recipe and history already.
+        plan: of the training.
+        trained: what came out.
+        logits: of the validation images, in their order.
+        before: the run that it continued.
+        averaged_seeds: of the runs whose mean it is.
+    """
     out, rows = claim.folder, plan.data.rows(Split.VAL)
     save_weights(out, trained.fitted.state)
     if plan.spec.library is Library.TIMM:
         save_timm_config(out, plan.spec, plan.images.preprocess)
     card = make_card(trained, plan.data.summary(), logits, plan.images.val.labels)
+    card = card.model_copy(update={"averaged_seeds": averaged_seeds})
     if before is not None:
         called_fake = fake_score(logits, card.temperature) >= card.threshold
         continued = compare_with_before(before, rows, called_fake)

@@ -20,14 +20,17 @@ from fauxto.core.artifacts import (
 )
 from fauxto.core.errors import RecipeError
 from fauxto.core.labels import Label
+from fauxto.core.progress import Progress, silent
 from fauxto.core.recipe import Recipe
 from fauxto.core.records import SeedSpread
 from fauxto.metrics.ranking import roc_auc
+from fauxto.train.average import average_runs
 from fauxto.train.devices import open_fabric
 from fauxto.train.plan import make_plan
 from fauxto.train.run import TrainResult, train
 
 VERB = "train --seeds"
+AVERAGE = "average"
 
 
 @dataclass(frozen=True)
@@ -38,6 +41,7 @@ class SeedsResult:
         out: the folder; each run lies in ``seed-N`` inside it.
         runs: one result a seed, in the order of the seeds.
         spread: mean and deviation of the validation metrics, which each card also holds.
+        average: the run in ``average`` whose weights are the mean of theirs, where asked for.
         reused: whether the same runs were there already, finished.
         rank: number of this process among those that trained together.
     """
@@ -46,6 +50,7 @@ class SeedsResult:
     runs: tuple[TrainResult, ...]
     spread: SeedSpread
     reused: bool
+    average: TrainResult | None = None
     rank: int = 0
 
 
@@ -56,7 +61,9 @@ def train_seeds(
     seeds: Sequence[int],
     out: Path,
     device: str = "cpu",
+    average: bool = False,
     overwrite: bool = False,
+    progress: Progress = silent,
     **options: Any,  # noqa: ANN401 - handed on to train
 ) -> SeedsResult:
     """Train once with each seed; what is finished of an interrupted call is not done again.
@@ -67,7 +74,9 @@ def train_seeds(
         seeds: two or more, all different.
         out: folder to write.
         device: where the network computes.
+        average: also write the mean of their weights as a run.
         overwrite: replace earlier runs.
+        progress: told after each batch.
         options: the other arguments of ``train``.
 
     Raises:
@@ -91,7 +100,14 @@ def train_seeds(
         claim = claim_folder(out, VERB, arguments, overwrite=overwrite)
     fabric.barrier()
     runs = tuple(
-        train(dataset, recipe=one, out=out / f"seed-{seed}", device=device, **options)
+        train(
+            dataset,
+            recipe=one,
+            out=out / f"seed-{seed}",
+            device=device,
+            progress=progress,
+            **options,
+        )
         for seed, one in zip(seeds, recipes, strict=True)
     )
     spread: SeedSpread | None = None
@@ -101,7 +117,11 @@ def train_seeds(
             _write(out, runs, spread)
             finish_folder(claim)
     reused = fabric.broadcast(claim is not None and claim.state is FolderState.DONE)
-    return SeedsResult(out, runs, fabric.broadcast(spread), reused, fabric.global_rank)
+    mean = None
+    if average:
+        mean = average_runs(runs, plan, out=out / AVERAGE, device=device, progress=progress)
+        reused = reused and mean.reused
+    return SeedsResult(out, runs, fabric.broadcast(spread), reused, mean, fabric.global_rank)
 
 
 def _measure(seeds: Sequence[int], runs: Sequence[TrainResult]) -> SeedSpread:
