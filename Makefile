@@ -60,10 +60,8 @@ $(BUNDLED)/audited: $(STAMP)
 docs: $(STAMP) ## write the command line reference from --help
 	$(BIN)/python -m typer fauxto.cli.app utils docs --name fauxto --title "Command line" --output docs/reference.md
 
-serve: ## show the demo's report in a browser, on this machine only
-	@test -f demo-report/index.html || { echo "there is no demo-report yet: make demo"; exit 1; }
-	@echo "http://127.0.0.1:8000/ (Ctrl-C ends it)"
-	@$(PYTHON) -m http.server --bind 127.0.0.1 --directory demo-report 8000
+serve: $(STAMP) ## web page and API on this machine, beside the demo's report if it is there
+	$(BIN)/fauxto serve $(if $(wildcard demo-report),--reports demo-report)
 
 clean: ## remove caches and build outputs; never data or results
 	rm -rf build dist site .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

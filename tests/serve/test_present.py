@@ -3,6 +3,7 @@ import re
 import pytest
 
 from fauxto.core.choices import Reencoding
+from fauxto.core.labels import Label
 from fauxto.core.provenance import (
     Claim,
     Forgery,
@@ -123,6 +124,21 @@ def test_the_download_holds_the_answer_without_the_drawing():
     text = base64.b64decode(view.json.partition(",")[2]).decode()
     assert json.loads(text)["prediction"]["score"] == 0.7
     assert "AAAA" not in text
+
+
+@pytest.mark.parametrize(
+    ("box", "said"),
+    [
+        ((0.25, 0, 0.75, 1), True),
+        ((0, 0.1, 1, 0.9), True),
+        ((0, 0, 1, 1), False),
+        ((0, -0.5, 1, 1.5), False),
+    ],
+)
+def test_parts_that_the_network_does_not_see_are_told(box, said):
+    explanation = Explanation(side=Label.FAKE, image="data:image/png;base64,AAAA", box=box)
+    page = render(Result(prediction=prediction(), explanation=explanation))
+    assert ("parts beside it were not looked at" in page) is said
 
 
 def test_a_missing_map_says_why():

@@ -197,7 +197,9 @@ def open_header(content: bytes, limits: Limits = Limits()) -> ImageFile.ImageFil
         raise UnreadableImage(ImageStatus.EMPTY, "the file has no bytes")
     image_format = identify_format(content)
     if image_format is None:
-        raise UnreadableImage(ImageStatus.NOT_AN_IMAGE, "the content is not a picture")
+        raise UnreadableImage(
+            ImageStatus.NOT_AN_IMAGE, "the bytes begin like no known picture format"
+        )
     if image_format not in _OPENERS:
         hint = "; pip install 'fauxto[heic]' opens it" if image_format == "HEIF" else ""
         raise UnreadableImage(

@@ -59,6 +59,7 @@ class ResultView:
     heat_note: str | None
     heat_side: str
     box: tuple[float, float, float, float]
+    partly: bool
     stability: str
     flips: int
     reencodings: tuple[ShownReencoding, ...]
@@ -75,6 +76,7 @@ def view_result(result: Result) -> ResultView:
     prediction = result.prediction
     provenance = prediction.provenance or Provenance()
     explanation, stability = result.explanation, result.stability
+    box = explanation.box if explanation else (0.0, 0.0, 1.0, 1.0)
     return ResultView(
         name=prediction.path,
         error=prediction.error or "",
@@ -85,7 +87,8 @@ def view_result(result: Result) -> ResultView:
         heat=explanation.image if explanation else None,
         heat_note=explanation.note if explanation else None,
         heat_side=SIDE_WORDS[explanation.side] if explanation and explanation.side else "",
-        box=explanation.box if explanation else (0, 0, 1, 1),
+        box=box,
+        partly=box[0] > 0 or box[1] > 0,
         stability=_stability_words(len(stability.flips), len(stability.scores))
         if stability
         else "",

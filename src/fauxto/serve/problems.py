@@ -77,7 +77,7 @@ class ProblemDetail(BaseModel):
     """The HTTP status."""
     code: str = Field(examples=["not_an_image"])
     """The kind of problem for programs."""
-    detail: str = Field(examples=["the content is not a picture"])
+    detail: str = Field(examples=["the bytes begin like no known picture format"])
     """What was found this time."""
 
 
