@@ -6,7 +6,10 @@ from fauxto.core.recipe import AugmentRecipe
 from fauxto.loading.augment import augment_image
 
 NOTHING = AugmentRecipe(horizontal_flip=0)
-CHANGES = ("crop", "horizontal_flip", "resize", "blur", "noise", "reencode")
+CHANGES = (
+    "crop", "horizontal_flip", "colour", "greyscale", "shuffle", "resize", "blur", "noise",
+    "reencode",
+)  # fmt: skip
 
 
 @pytest.fixture
@@ -33,7 +36,7 @@ def test_each_change_keeps_the_size_and_follows_from_the_seed(image, change):
     np.testing.assert_array_equal(first, augmented(image, recipe, 7))
 
 
-@pytest.mark.parametrize("change", [change for change in CHANGES if change != "horizontal_flip"])
+@pytest.mark.parametrize("change", sorted(set(CHANGES) - {"horizontal_flip", "greyscale"}))
 def test_strength_differs_between_seeds(image, change):
     recipe = AugmentRecipe(**{"horizontal_flip": 0, change: 1})
     results = {augmented(image, recipe, seed).tobytes() for seed in range(6)}
@@ -73,3 +76,27 @@ def test_noise_has_the_strength_drawn():
     assert max(spread) < 21
     assert max(spread) > 10
     assert min(spread) < 10
+
+
+def test_greyscale_makes_the_channels_equal(image):
+    grey = augmented(image, AugmentRecipe(horizontal_flip=0, greyscale=1), 0)
+    assert np.array_equal(grey[..., 0], grey[..., 1])
+    assert np.array_equal(grey[..., 0], grey[..., 2])
+
+
+def test_shuffled_parts_are_the_same_parts(image):
+    recipe = AugmentRecipe(horizontal_flip=0, shuffle=1)
+    for seed in range(8):
+        shuffled = augmented(image, recipe, seed)
+        before = np.sort(np.asarray(image).reshape(-1, 3), axis=0)
+        np.testing.assert_array_equal(np.sort(shuffled.reshape(-1, 3), axis=0), before)
+
+
+def test_colours_change_by_at_most_the_strength():
+    grey = Image.new("RGB", (8, 8), (100, 100, 100))
+    recipe = AugmentRecipe(horizontal_flip=0, colour=1, colour_strength=0.3)
+    means = np.array([augmented(grey, recipe, seed).mean(axis=(0, 1)) for seed in range(60)])
+    assert means.min() > 100 * 0.7 * 0.9 - 2
+    assert means.max() < 100 * 1.3 * 1.1 + 2
+    assert means.mean(axis=1).min() < 80 < 120 < means.mean(axis=1).max()
+    assert np.ptp(means, axis=1).max() > 8  # white balance: channels part

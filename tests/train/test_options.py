@@ -15,7 +15,7 @@ from fauxto.models.checkpoint import load_run
 from fauxto.models.specs import MODELS
 from fauxto.models.weights import load_weights
 from fauxto.train.fit import fit, label_weights
-from fauxto.train.plan import _list_images
+from fauxto.train.plan import _list_images, make_plan
 from fauxto.train.run import train
 from fauxto.train.validation import FitData
 
@@ -134,3 +134,13 @@ def test_a_compiled_network_learns_what_the_plain_one_does(dataset, tmp_path):
     for column in ("train_loss", "val_loss"):
         assert compiled[column].to_list() == pytest.approx(plain[column].to_list(), rel=0.02)
     assert load_run(tmp_path / "compiled").card.architecture == "resnet18"
+
+
+def test_settings_that_came_later_leave_the_stamp_of_older_recipes_alone(dataset):
+    def named(*overrides):
+        recipe = load_recipe("lite", overrides)
+        return make_plan(dataset, recipe).arguments["recipe"]["augment"]
+
+    assert not {"colour", "colour_strength", "greyscale", "shuffle"} & set(named())
+    assert named("augment.colour=0.5")["colour_strength"] == 0.4
+    assert named("augment.shuffle=0.5")["shuffle"] == 0.5

@@ -124,6 +124,14 @@ class AugmentRecipe(Record):
     """Smallest part of the area that is cut out."""
     horizontal_flip: Probability = 0.5
     """Probability of mirroring left and right."""
+    colour: Probability = 0.0
+    """Probability of changing brightness, contrast, saturation and white balance."""
+    colour_strength: Annotated[float, Field(gt=0, lt=1)] = 0.4
+    """Largest change of each as a fraction; of the white balance, a third of it."""
+    greyscale: Probability = 0.0
+    """Probability of taking the colours away."""
+    shuffle: Probability = 0.0
+    """Probability of cutting into 2 × 2 to 4 × 4 parts and putting them in another order."""
     resize: Probability = 0.0
     """Probability of scaling down and back up, each with a random interpolation."""
     resize_min_scale: Annotated[float, Field(gt=0, le=1)] = 0.5

@@ -1,14 +1,15 @@
 """Changes made to training images only, alike for both classes, decided by the generator given.
 
-Re-encoding, scaling, blur and noise are what pictures go through on the web, and what a network
-should not take for a sign of either class.
+Re-encoding, scaling, blur, noise and other colours are what pictures go through on the web, and
+what a network should not take for a sign of either class. Shuffled parts take away what a picture
+shows and leave how it is made (Zheng et al. 2024, Breaking Semantic Artifacts).
 """
 
 import io
 from typing import Final
 
 import numpy as np
-from PIL import Image, ImageFilter
+from PIL import Image, ImageEnhance, ImageFilter
 
 from fauxto.core.recipe import AugmentRecipe
 
@@ -20,6 +21,7 @@ _FILTERS: Final = (
     Image.Resampling.LANCZOS,
 )
 _SUBSAMPLINGS: Final = ("4:4:4", "4:2:0")
+_ENHANCERS: Final = (ImageEnhance.Brightness, ImageEnhance.Contrast, ImageEnhance.Color)
 
 
 def augment_image(
@@ -36,6 +38,13 @@ def augment_image(
         image = _crop(image, recipe.crop_min_area, rng)
     if rng.random() < recipe.horizontal_flip:
         image = image.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
+    # A change that a recipe does not name draws nothing, so that older runs can be repeated.
+    if recipe.colour and rng.random() < recipe.colour:
+        image = _change_colour(image, recipe.colour_strength, rng)
+    if recipe.greyscale and rng.random() < recipe.greyscale:
+        image = image.convert("L").convert("RGB")
+    if recipe.shuffle and rng.random() < recipe.shuffle:
+        image = _shuffle(image, rng)
     if rng.random() < recipe.resize:
         image = _resize(image, recipe.resize_min_scale, rng)
     if rng.random() < recipe.blur:
@@ -58,6 +67,31 @@ def _crop(image: Image.Image, min_area: float, rng: np.random.Generator) -> Imag
     top = int(rng.integers(image.height - height + 1))
     box = (left, top, left + width, top + height)
     return image.resize(image.size, Image.Resampling.BICUBIC, box=box)
+
+
+def _change_colour(image: Image.Image, strength: float, rng: np.random.Generator) -> Image.Image:
+    for kind in rng.permutation(len(_ENHANCERS) + 1):
+        factor = rng.uniform(1 - strength, 1 + strength)
+        if kind < len(_ENHANCERS):
+            image = _ENHANCERS[kind](image).enhance(factor)
+        else:
+            gains = rng.uniform(1 - strength / 3, 1 + strength / 3, 3).astype(np.float32)
+            balanced = np.asarray(image, dtype=np.float32) * gains
+            image = Image.fromarray(balanced.round().clip(0, 255).astype(np.uint8))
+    return image
+
+
+def _shuffle(image: Image.Image, rng: np.random.Generator) -> Image.Image:
+    """Return the picture's parts in another order; a rest at the right and below stays."""
+    grid = int(rng.integers(2, 5))
+    width, height = image.width // grid, image.height // grid
+    shuffled = image.copy()
+    for target, origin in enumerate(rng.permutation(grid * grid)):
+        (y, x), (from_y, from_x) = divmod(target, grid), divmod(int(origin), grid)
+        left, top = from_x * width, from_y * height
+        part = image.crop((left, top, left + width, top + height))
+        shuffled.paste(part, (x * width, y * height))
+    return shuffled
 
 
 def _resize(image: Image.Image, min_scale: float, rng: np.random.Generator) -> Image.Image:

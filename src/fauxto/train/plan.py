@@ -114,6 +114,11 @@ def _name_settings(recipe: Recipe) -> dict[str, Any]:
         del settings["train"]["compile"]
     if recipe.train.cost_ratio == DEFAULT_COST_RATIO:
         del settings["train"]["cost_ratio"]
+    for name in ("colour", "greyscale", "shuffle"):
+        if not settings["augment"][name]:
+            del settings["augment"][name]
+    if not recipe.augment.colour:
+        del settings["augment"]["colour_strength"]
     del settings["data"]  # it only refuses
     return settings
 
