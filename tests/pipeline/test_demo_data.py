@@ -1,3 +1,6 @@
+import subprocess
+import sys
+
 import numpy as np
 import polars as pl
 import pytest
@@ -71,3 +74,19 @@ def test_finished_data_are_left_as_they_are(demo):
     before = (demo / "images.csv").stat().st_mtime_ns
     make_demo_data(demo)
     assert (demo / "images.csv").stat().st_mtime_ns == before
+
+
+def test_the_pictures_alone_are_a_folder_to_audit(demo, tmp_path):
+    command = [
+        sys.executable,
+        "-m",
+        "fauxto",
+        "demo",
+        "--only-data",
+        "--out",
+        tmp_path / "pictures",
+    ]
+    subprocess.run(command, check=True, capture_output=True)
+    written = {path.name for path in (tmp_path / "pictures").iterdir()}
+    assert written == {path.name for path in demo.iterdir()}
+    assert not (tmp_path / "pictures-data").exists()

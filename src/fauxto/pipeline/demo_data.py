@@ -67,7 +67,9 @@ class _Crop:
     grey: bool
 
 
-def make_demo_data(out: Path, *, seed: int = 42, progress: Progress = silent) -> Path:
+def make_demo_data(
+    out: Path, *, seed: int = 42, overwrite: bool = False, progress: Progress = silent
+) -> Path:
     """Write the demo's data set: ``{train,val,test}/{real,fake}`` and ``images.csv``.
 
     Two files are broken on purpose, so that the audit has something to find.
@@ -75,6 +77,7 @@ def make_demo_data(out: Path, *, seed: int = 42, progress: Progress = silent) ->
     Args:
         out: folder to write; found finished, it is left as it is.
         seed: decides which photographs are held out.
+        overwrite: replace what a fauxto verb wrote there before.
         progress: told how many photographs are done.
 
     Returns:
@@ -84,7 +87,7 @@ def make_demo_data(out: Path, *, seed: int = 42, progress: Progress = silent) ->
         MissingExtra: the packages with the photographs are not installed.
         ArtifactError: ``out`` holds something else or cannot be written.
     """
-    claim = claim_folder(out, "demo", {"seed": seed, "crop_px": CROP_PX})
+    claim = claim_folder(out, "demo", {"seed": seed, "crop_px": CROP_PX}, overwrite=overwrite)
     if claim.state is FolderState.DONE:
         return out
     splits = _draw_splits(seed)
