@@ -18,8 +18,11 @@ install: $(STAMP) ## virtual environment with everything, at the locked versions
 demo: $(STAMP) ## the whole chain on data that needs no download; prints where the report is
 	$(BIN)/fauxto demo --out demo-report
 
-test: $(STAMP) ## the test suite
+test: $(STAMP) ## the test suite without what is slow
 	$(BIN)/python -m pytest -q
+
+test-all: $(STAMP) ## also what is slow: whole chains, every command of the documentation
+	$(BIN)/python -m pytest -q -m "not network and not gpu"
 
 check: $(STAMP) ## format, lint, types, rooms
 	$(BIN)/ruff format --check src tests bench scripts
@@ -60,6 +63,12 @@ $(BUNDLED)/audited: $(STAMP)
 docs: $(STAMP) ## write the command line reference from --help
 	$(BIN)/python -m typer fauxto.cli.app utils docs --name fauxto --title "Command line" --output docs/reference.md
 
+site: $(STAMP) ## the documentation, into site/
+	$(BIN)/mkdocs build
+
+readme: $(STAMP) ## tables of measured results, from docs/results into README and pages
+	$(BIN)/python scripts/results.py
+
 serve: $(STAMP) ## web page and API on this machine, beside the demo's report if it is there
 	$(BIN)/fauxto serve $(if $(wildcard demo-report),--reports demo-report)
 
@@ -67,4 +76,4 @@ clean: ## remove caches and build outputs; never data or results
 	rm -rf build dist site .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 	find src tests -name __pycache__ -type d -prune -exec rm -rf {} +
 
-.PHONY: help install demo test check format bench bundled docs serve clean
+.PHONY: help install demo test test-all check format bench bundled docs site readme serve clean

@@ -8,28 +8,10 @@ import pytest
 
 import fauxto
 from fauxto import verbs
-from fauxto.cli.app import app
 from fauxto.core.recipe import load_recipe, recipe_names
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text("utf-8")
-
-
-def command_names():
-    names = {command.name or command.callback.__name__ for command in app.registered_commands}
-    return {name.replace("_", "-") for name in names}
-
-
-def test_the_readme_shows_only_commands_and_flags_that_exist():
-    blocks = "".join(re.findall(r"^```\n(.*?)^```", README, flags=re.MULTILINE | re.DOTALL))
-    shown = re.findall(r"^fauxto ([\w-]+)(.*?)(?:#.*)?$", blocks, flags=re.MULTILINE)
-    assert len(shown) >= 10
-    assert {name for name, _ in shown} <= command_names()
-    reference = (ROOT / "docs/reference.md").read_text("utf-8")
-    for name, rest in shown:
-        section = reference.split(f"## `fauxto {name}`")[1].split("\n## ")[0]
-        for flag in re.findall(r"--[a-z-]+", rest):
-            assert flag in section, f"fauxto {name} has no {flag}"
 
 
 def test_the_readme_shows_the_two_commands_and_the_makefile_has_them():
