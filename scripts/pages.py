@@ -1,7 +1,7 @@
 """The fenced blocks of the documentation's pages: which are run, which are not and why.
 
-A block of ``sh`` is run by a test unless its title begins with ``not run here:`` and goes on with the
-reason. ``python`` likewise. A block whose title is a file's name is that file.
+A block of ``sh`` is run by a test unless its title begins with ``not run here:`` and goes on with
+the reason. ``python`` likewise. A block whose title is a file's name is that file.
 """
 
 import re

@@ -7,6 +7,7 @@ tests hold it to them. ``python scripts/results.py`` writes the tables anew betw
 import json
 import re
 import sys
+import textwrap
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Annotated, Final, Literal
@@ -17,7 +18,10 @@ from fauxto.core.frozen import Record
 
 ROOT: Final = Path(__file__).parents[1]
 RESULTS: Final = ROOT / "docs/results"
-PAGES: Final = ("README.md", "docs/index.md")
+WIDTH: Final = 120
+"""Columns of the running text."""
+PAGES: Final = ("README.md", "docs/index.md", "docs/explanations/held-out.md")
+"""Pages with tables made from results."""
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Interval = tuple[Share, Share]
@@ -166,7 +170,7 @@ def render_bundled() -> str:
         f"{100 * found.unsure:.0f} % of the pictures come out *unsure*. Cropping, saving again and "
         f"scaling move the median score by at most {max(c.median for c in found.changes):.2f}."
     )
-    return "\n".join([*table(columns, rows), "", words])
+    return "\n".join([*table(columns, rows), "", textwrap.fill(words, WIDTH)])
 
 
 def render_splits() -> str:
@@ -187,7 +191,7 @@ def render_splits() -> str:
         f"({percents(found.worst.interval)}). The audit had warned: on these data the size of the "
         f"original picture alone gives the label away with ROC-AUC {found.size_auc:.2f}."
     )
-    return "\n".join([*table(columns, rows), "", words])
+    return "\n".join([*table(columns, rows), "", textwrap.fill(words, WIDTH)])
 
 
 BLOCKS: Final[dict[str, Callable[[], str]]] = {
@@ -199,9 +203,9 @@ BLOCKS: Final[dict[str, Callable[[], str]]] = {
 def refresh(text: str) -> str:
     """Return a page with the blocks between ``<!-- results:NAME -->`` and its end made anew."""
     for name, render in BLOCKS.items():
-        begin, end = f"<!-- results:{name} -->\n", "\n<!-- end -->"
+        begin, end = f"<!-- results:{name} -->\n", "<!-- end -->"
         pattern = re.compile(re.escape(begin) + ".*?" + re.escape(end), flags=re.DOTALL)
-        block = f"{begin}{render()}{end}"
+        block = f"{begin}\n{render()}\n\n{end}"
         text = pattern.sub(lambda _match, block=block: block, text)
     return text
 

@@ -4,10 +4,10 @@ import re
 import shutil
 import subprocess
 
-import pages
 import pytest
 from typer.main import get_command
 
+import pages
 from fauxto.cli.app import app
 
 COMMANDS = ("fauxto", "make", "pip", "python", "curl", "torchrun", "docker")
