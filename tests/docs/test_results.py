@@ -58,7 +58,14 @@ def test_the_readme_has_no_number_but_those_of_a_file():
     for words in known:
         assert words in README, words
         text = text.replace(words, "")
-    for name in ("ResNet-18", "ResNet-50", "ConvNeXtV2-Tiny", "ConvNeXtV2-Base", "ViT-B/16"):
+    for name in (
+        "ResNet-18",
+        "ResNet-50",
+        "ConvNeXtV2-Tiny",
+        "ConvNeXtV2-Base",
+        "ConvNeXtV2",
+        "ViT-B/16",
+    ):
         assert name in README
         text = text.replace(name, "")
     assert "efficientnet_lite0" in MODELS
