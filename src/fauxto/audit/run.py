@@ -28,6 +28,7 @@ from fauxto.core.artifacts import (
     read_json,
 )
 from fauxto.core.errors import ImageStatus
+from fauxto.core.notebook import Shown
 from fauxto.core.progress import Progress, silent
 from fauxto.data.layout import ListedFile, Listing, recognise
 from fauxto.data.table import IMAGE_SCHEMA, read_images, write_table
@@ -51,7 +52,7 @@ _PART_SCHEMA: Final[dict[str, pl.DataType]] = {
 
 
 @dataclass(frozen=True)
-class AuditResult:
+class AuditResult(Shown):
     """What an audit found.
 
     Attributes:

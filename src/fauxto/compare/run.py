@@ -44,6 +44,7 @@ from fauxto.core.artifacts import (
     write_text,
 )
 from fauxto.core.errors import ArtifactError
+from fauxto.core.notebook import Shown
 from fauxto.metrics.confusion import Confusion
 from fauxto.metrics.labels import has_both_classes
 from fauxto.metrics.ranking import sweep_thresholds
@@ -58,7 +59,7 @@ logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class ComparisonResult:
+class ComparisonResult(Shown):
     """A comparison and the folder it lies in."""
 
     out: Path

@@ -2,8 +2,10 @@
 
 from pydantic import BaseModel, ConfigDict
 
+from fauxto.core.notebook import Shown
 
-class Record(BaseModel):
+
+class Record(Shown, BaseModel):
     """A frozen record that refuses unknown keys."""
 
     model_config = ConfigDict(

@@ -7,6 +7,7 @@ from pathlib import Path
 import polars as pl
 
 from fauxto.core.artifacts import METRICS, PREDICTIONS, Claim, write_json
+from fauxto.core.notebook import Shown
 from fauxto.data.table import write_table
 from fauxto.evaluate.page import Setting, write_evaluation_page
 from fauxto.metrics.summary import Metrics, read_metrics
@@ -15,7 +16,7 @@ logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class EvaluationResult:
+class EvaluationResult(Shown):
     """An evaluation and the folder it lies in."""
 
     folder: Path

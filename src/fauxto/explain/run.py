@@ -21,6 +21,7 @@ from fauxto.core.artifacts import (
 )
 from fauxto.core.errors import ArtifactError, RecipeError
 from fauxto.core.labels import Split
+from fauxto.core.notebook import Shown
 from fauxto.core.progress import Progress, silent
 from fauxto.data.table import write_table
 from fauxto.explain.findings import Findings
@@ -43,7 +44,7 @@ FEWEST_TESTED: Final = 8
 
 
 @dataclass(frozen=True)
-class ExplanationResult:
+class ExplanationResult(Shown):
     """Where an explanation lies."""
 
     folder: Path

@@ -13,6 +13,7 @@ from torch import nn
 
 from fauxto.core.artifacts import atomic_path
 from fauxto.core.errors import ArtifactError
+from fauxto.core.notebook import Shown
 from fauxto.export.cam import WithCam, with_cam
 from fauxto.metrics.calibration import fake_score
 from fauxto.models.checkpoint import LoadedRun, load_run
@@ -32,7 +33,7 @@ _OPSET: Final = 18
 
 
 @dataclass(frozen=True)
-class ExportResult:
+class ExportResult(Shown):
     """A written ONNX file.
 
     Attributes:

@@ -26,6 +26,7 @@ from fauxto.core.artifacts import (
 from fauxto.core.choices import HeldOutBy, SplitMethod
 from fauxto.core.errors import DataError
 from fauxto.core.labels import Split
+from fauxto.core.notebook import Shown
 from fauxto.core.progress import Progress, silent
 from fauxto.core.recipe import PrepareOptions, Recipe
 from fauxto.data.prepared import PreparedDataset, open_dataset
@@ -45,7 +46,7 @@ LEAST: Final = 20
 
 
 @dataclass(frozen=True)
-class HeldOutResult:
+class HeldOutResult(Shown):
     """What withholding showed, and the folder it lies in."""
 
     out: Path

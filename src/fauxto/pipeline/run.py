@@ -11,6 +11,7 @@ from fauxto.compare.run import compare
 from fauxto.core.artifacts import PAGE, claim_folder, finish_folder
 from fauxto.core.errors import OtherResult
 from fauxto.core.labels import Split
+from fauxto.core.notebook import Shown
 from fauxto.core.progress import Progress, silent
 from fauxto.core.recipe import load_recipe
 from fauxto.evaluate.run import evaluate
@@ -24,7 +25,7 @@ from fauxto.train.run import train
 
 
 @dataclass(frozen=True)
-class ChainResult:
+class ChainResult(Shown):
     """What the chain ended in.
 
     Attributes:

@@ -23,6 +23,7 @@ from fauxto.core.artifacts import (
 from fauxto.core.choices import Match, SplitMethod
 from fauxto.core.errors import DataError, ImageStatus
 from fauxto.core.labels import Split
+from fauxto.core.notebook import Shown
 from fauxto.core.progress import Progress, silent
 from fauxto.core.recipe import PrepareOptions
 from fauxto.core.records import ClassCounts
@@ -56,7 +57,7 @@ class _Plan:
 
 
 @dataclass(frozen=True)
-class PrepareResult:
+class PrepareResult(Shown):
     """A prepared data set.
 
     Attributes:

@@ -14,6 +14,7 @@ from typing import Any
 from fauxto.core.artifacts import WEIGHTS, read_card, require_finished, write_json
 from fauxto.core.environment import describe_environment
 from fauxto.core.errors import ArtifactError, MissingExtra
+from fauxto.core.notebook import Shown
 from fauxto.core.progress import Progress, silent
 from fauxto.core.speed import SPEED, Speed, Timing, read_speed
 from fauxto.speed.clock import Task, name_processor
@@ -22,7 +23,7 @@ logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class SpeedResult:
+class SpeedResult(Shown):
     """A measured run.
 
     Attributes:

@@ -33,6 +33,7 @@ from fauxto.core.artifacts import (
 from fauxto.core.choices import LoggerName
 from fauxto.core.errors import ArtifactError, FauxtoError
 from fauxto.core.labels import Split
+from fauxto.core.notebook import Shown
 from fauxto.core.progress import Progress, silent
 from fauxto.core.recipe import Recipe, recipe_to_toml
 from fauxto.core.records import ModelCard
@@ -59,7 +60,7 @@ CHECKPOINTS: Final = "checkpoints"
 
 
 @dataclass(frozen=True)
-class TrainResult:
+class TrainResult(Shown):
     """A trained network.
 
     Attributes:
