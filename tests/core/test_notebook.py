@@ -6,6 +6,7 @@ import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import Field
 
 from fauxto.core.frozen import Record
 from fauxto.core.notebook import MAX_ROWS, Shown, to_html
@@ -18,7 +19,7 @@ class Row(Record):
 
 class Report(Record):
     rows: tuple[Row, ...]
-    notes: dict[str, float] = {}
+    notes: dict[str, float] = Field(default_factory=dict)
 
 
 @dataclass(frozen=True)
