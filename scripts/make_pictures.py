@@ -47,7 +47,7 @@ def main(place: Path) -> None:
     photograph(place / "audit/index.html", PICTURES / "audit.png")
     figure = Image.open(place / "detector/explanations/default/side-by-side.png").convert("RGB")
     figure.thumbnail((FIGURE_WIDTH_PX, 4 * FIGURE_WIDTH_PX), Image.Resampling.LANCZOS)
-    figure.quantize(192).save(PICTURES / "side-by-side.png", optimize=True)
+    figure.quantize(256).save(PICTURES / "side-by-side.png", optimize=True)
 
 
 def run(command: str, place: Path) -> None:
