@@ -52,9 +52,7 @@ def test_the_site_builds_without_a_warning_and_loads_nothing_from_elsewhere(tmp_
 
 def test_every_page_is_in_the_navigation():
     listed = re.findall(r"[\w/-]+\.md", (pages.ROOT / "mkdocs.yml").read_text("utf-8"))
-    there = {
-        str(page.relative_to(pages.ROOT / "docs"))
-        for page in Path(pages.ROOT / "docs").rglob("*.md")
-    }
+    docs = pages.ROOT / "docs"
+    there = {str(page.relative_to(docs)) for page in docs.rglob("*.md")}
     assert there == set(listed)
     assert len(listed) == len(set(listed))
