@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+RELEASE := $(VENV)/.release
 
 help: ## show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 18
@@ -11,6 +12,10 @@ $(STAMP): pyproject.toml requirements.lock
 	$(PYTHON) -c 'import sys; sys.exit("fauxto needs Python 3.11 or newer: make PYTHON=python3.11 ..." if sys.version_info < (3, 11) else 0)'
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c requirements.lock -e '.[all,dev,docs]'
+	@touch $@
+
+$(RELEASE): $(STAMP)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c requirements.lock -e '.[release]'
 	@touch $@
 
 install: $(STAMP) ## virtual environment with everything, at the locked versions
@@ -34,8 +39,26 @@ format: $(STAMP) ## rewrite files in the house format
 	$(BIN)/ruff format src tests bench scripts
 	$(BIN)/ruff check --fix src tests bench scripts
 
-bench: $(STAMP) ## speed and memory, as ratios measured in one run
-	for script in bench/[a-z]*.py; do $(BIN)/python $$script || exit 1; done
+bench: $(STAMP) ## speed and memory beside others, written to docs/benchmarks.md; an hour
+	$(BIN)/python scripts/run_benches.py
+
+coverage: $(STAMP) ## branches that the default tests reach, by room
+	$(BIN)/python -m pytest -q --cov --cov-report=term:skip-covered --cov-report=html
+
+mutants: $(RELEASE) ## what tests do not notice: make mutants ROOM=metrics SAMPLE=100
+	$(BIN)/python scripts/mutants.py $(or $(ROOM),metrics) --sample $(or $(SAMPLE),100)
+
+package: $(RELEASE) ## wheel and source archive, into dist/
+	$(BIN)/python -m build
+
+licences: $(RELEASE) ## licences of all dependencies, into docs/dependencies.md
+	$(BIN)/python scripts/list_licences.py
+
+sbom: $(RELEASE) ## software bill of materials (CycloneDX), into dist/
+	mkdir -p dist && $(BIN)/cyclonedx-py environment $(VENV) --pyproject pyproject.toml --output-file dist/sbom.json
+
+vulnerabilities: $(RELEASE) ## known ones of the locked versions; asks a server
+	$(BIN)/pip-audit --requirement requirements.lock --no-deps --disable-pip
 
 # Each step leaves a mark, and a step that was stopped goes on; 'rm -r runs/bundled' starts anew.
 # Epoch, temperature and thresholds are chosen on four sources that training never sees.
@@ -76,4 +99,5 @@ clean: ## remove caches and build outputs; never data or results
 	rm -rf build dist site .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 	find src tests -name __pycache__ -type d -prune -exec rm -rf {} +
 
-.PHONY: help install demo test test-all check format bench bundled docs site readme serve clean
+.PHONY: help install demo test test-all check format bench coverage mutants package licences sbom \
+	vulnerabilities bundled docs site readme serve clean
