@@ -76,3 +76,31 @@ def test_the_recipes_of_the_study_are_all_there_and_valid(name):
     assert {f"report/{row}" for row in (
         "resnet18", "resnet50", "convnextv2_tiny", "convnextv2_base", "vit_base_patch16_224",
     )} <= set(recipe_names())  # fmt: skip
+
+
+def test_no_module_is_longer_than_400_lines():
+    long = {
+        str(module.relative_to(ROOT)): lines
+        for folder in ("src", "scripts", "bench")
+        for module in (ROOT / folder).rglob("*.py")
+        if (lines := module.read_text("utf-8").count("\n")) > 400
+    }
+    assert long == {}
+
+
+def test_the_sample_changes_name_files_that_exist():
+    text = (ROOT / "CONTRIBUTING.md").read_text("utf-8")
+    samples = text.split("Ten sample changes")[1].split("## Habits")[0]
+    named = re.findall(r"`((?:[\w<>]+/)+[\w<>]*(?:\.\w+)?)`", samples)
+    assert len(named) >= 12
+    for name in named:
+        pattern = name.replace("<verb>", "*")
+        places = (ROOT / "src/fauxto", ROOT)
+        assert any(list(place.glob(pattern)) for place in places), name
+
+
+def test_the_citation_has_the_version_and_licence_of_the_package():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    citation = (ROOT / "CITATION.cff").read_text("utf-8").splitlines()
+    assert f"version: {project['version']}" in citation
+    assert f"license: {project['license']}" in citation
