@@ -67,11 +67,13 @@ BUNDLED_PREPARE ?= --size 224 --fit crop \
 	--validate-on google/dreambooth --validate-on BIDS/BSDS500 \
 	--validate-on songguoxs/gpt4o-image-prompts --validate-on PicoTrex/Awesome-Nano-Banana-images
 
+BUNDLED_SEEDS ?= 1,2,3,4,5,6,7,8
+
 bundled: $(BUNDLED)/trained ## train the detector inside the package: make bundled DATA=FOLDER
-	$(BIN)/fauxto export $(BUNDLED)/fauxto-lite --out src/fauxto/models/bundled/detector.onnx --overwrite
+	$(BIN)/fauxto export $(BUNDLED)/fauxto-lite/average --out src/fauxto/models/bundled/detector.onnx --overwrite
 
 $(BUNDLED)/trained: $(BUNDLED)/prepared
-	OMP_NUM_THREADS=1 $(BIN)/fauxto train $(BUNDLED)/dataset --recipe bundled --out $(BUNDLED)/fauxto-lite --workers 2 --device cpu
+	OMP_NUM_THREADS=1 $(BIN)/fauxto train $(BUNDLED)/dataset --recipe bundled --seeds $(BUNDLED_SEEDS) --average --out $(BUNDLED)/fauxto-lite --workers 2 --device cpu
 	@touch $@
 
 $(BUNDLED)/prepared: $(BUNDLED)/audited

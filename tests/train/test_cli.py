@@ -86,6 +86,7 @@ def test_the_average_of_several_seeds_is_a_run_with_the_mean_of_their_weights(da
     assert not torch.allclose(mean[name], (runs[0][name] + runs[1][name]) / 2, atol=1e-4)
     card = read_card(out / "average")
     assert card.averaged_seeds == (3, 1)
+    assert card.name == "seeds"
     assert card.epochs == card.best_epoch == 1
     validation = pl.read_parquet(out / "average" / "validation.parquet")
     logits = validation.select("logit_real", "logit_fake").to_numpy()

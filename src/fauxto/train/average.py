@@ -51,7 +51,7 @@ def average_runs(
     Args:
         runs: finished trainings of the plan's recipe that differ in their seeds.
         plan: of the first of them.
-        out: run folder to write.
+        out: run folder to write; the network takes the name of the folder that it lies in.
         device: where the network computes.
         overwrite: replace an earlier run.
         progress: told after each batch.
@@ -93,7 +93,13 @@ def average_runs(
     fitted = FitResult(state, history, seconds)
     origin = runs[0].card.weights_source
     trained = Trained(
-        out.name, plan.spec, plan.recipe, plan.images.preprocess, fitted, origin, str(fabric.device)
+        out.parent.name,
+        plan.spec,
+        plan.recipe,
+        plan.images.preprocess,
+        fitted,
+        origin,
+        str(fabric.device),
     )
     card = write_run(
         claim, plan, trained, logits, averaged_seeds=tuple(run.card.seed for run in runs)
