@@ -127,3 +127,10 @@ def test_recipe_is_frozen():
     assert isinstance(recipe, Recipe)
     with pytest.raises(ValidationError):
         recipe.train.lr = 1.0
+
+
+def test_a_misspelt_recipe_is_answered_with_the_nearest_one():
+    with pytest.raises(RecipeError, match="'liet': did you mean 'lite'"):
+        load_recipe("liet")
+    with pytest.raises(RecipeError, match="'zzz': choose one of"):
+        load_recipe("zzz")

@@ -303,3 +303,8 @@ def test_read_bytes_reports_a_file_the_system_refuses(tmp_path, monkeypatch):
     with pytest.raises(UnreadableImage, match="Permission denied") as caught:
         read_bytes(path)
     assert caught.value.status is ImageStatus.UNREADABLE
+
+
+def test_a_file_that_is_not_there_is_said_to_be_so(tmp_path):
+    with pytest.raises(UnreadableImage, match="there is no such file"):
+        read_bytes(tmp_path / "gone.jpg")

@@ -37,9 +37,10 @@ def test_paths_are_relative_to_the_configuration(tmp_path):
     ("text", "message"),
     [
         (GOOD.replace('name = "b"', 'name = "a"'), "same name"),
-        (GOOD.replace("size_px", "sise_px"), "prepare.sise_px: no such key"),
-        (GOOD.replace('name = "b"', 'name = "../b"'), "train.1.name"),
-        ('data = "x"', "train: Field required"),
+        (GOOD.replace("size_px", "sise_px"), "prepare.sise_px is no such key"),
+        (GOOD.replace('name = "b"', 'name = "../b"'), r"^[^;]*: name in \[\[train\]\] 2 = '../b'"),
+        (GOOD.replace('name = "b"', ""), r"^[^;]*: name in \[\[train\]\] 2 is missing$"),
+        ('data = "x"', "train is missing"),
         ("data = ", "not valid TOML"),
     ],
 )

@@ -4,6 +4,7 @@ Defaults live here, once. A recipe file lists what differs. ``--set train.lr=1e-
 value; an unknown key is refused with its path.
 """
 
+import difflib
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from enum import StrEnum
@@ -256,9 +257,11 @@ def _read(name_or_path: str) -> str:
     if name_or_path in recipe_names():
         return (_shipped() / f"{name_or_path}.toml").read_text("utf-8")
     if not name_or_path.endswith(".toml"):
-        known = ", ".join(recipe_names())
+        near = difflib.get_close_matches(name_or_path, recipe_names(), n=1)
+        meant = f"did you mean {near[0]!r}? There are" if near else "choose one of"
         raise RecipeError(
-            f"there is no recipe {name_or_path!r}: choose one of {known}, or name a .toml file"
+            f"there is no recipe {name_or_path!r}: {meant} {', '.join(recipe_names())}; "
+            "or name a .toml file"
         )
     try:
         return Path(name_or_path).read_text("utf-8")

@@ -120,6 +120,8 @@ def read_bytes(path: Path, limits: Limits = Limits()) -> bytes:
         content = path.read_bytes()
     except UnreadableImage:
         raise
+    except FileNotFoundError as error:
+        raise UnreadableImage(ImageStatus.UNREADABLE, "there is no such file") from error
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else str(error)
         raise UnreadableImage(ImageStatus.UNREADABLE, f"cannot be read: {reason}") from error

@@ -53,7 +53,11 @@ class OnnxScorer:
                 path, options, providers=["CPUExecutionProvider"]
             )
         except Exception as error:
-            raise ArtifactError(f"{path} cannot be opened as an ONNX model: {error}") from error
+            reason = str(error).rpartition(" : ")[2]  # behind the runtime's own codes
+            raise ArtifactError(
+                f"{path} cannot be opened as an ONNX model ({reason}): name a run folder or an "
+                ".onnx file that 'fauxto export' wrote"
+            ) from error
         card = self._session.get_modelmeta().custom_metadata_map.get(CARD_KEY)
         if card is None:
             raise ArtifactError(

@@ -1,8 +1,9 @@
 """The configuration of a whole chain: which data, how prepared, which networks."""
 
 import tomllib
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationError
 
@@ -99,9 +100,27 @@ def _located(section: TrainSection, base: Path) -> TrainSection:
 
 
 def _describe(error: ValidationError) -> str:
-    """Return a validation error as one line: each key's path and what is wrong with it."""
+    """Return a validation error as one line: each key's place and what is wrong with it."""
+    problems = error.errors()
+    inner = {problem["loc"][:1] for problem in problems if len(problem["loc"]) > 1}
     return "; ".join(
-        f"{'.'.join(str(part) for part in problem['loc'])}: "
-        + ("no such key" if problem["type"] == "extra_forbidden" else problem["msg"])
-        for problem in error.errors()
+        f"{_place(problem['loc'])} {_say(problem)}"
+        for problem in problems
+        if len(problem["loc"]) > 1 or problem["loc"] not in inner  # which follows from inner ones
     )
+
+
+def _place(keys: Sequence[str | int]) -> str:
+    """Return a key's path as a reader counts: ``name in [[train]] 1``, ``prepare.size_px``."""
+    match keys:
+        case [str() as section, int() as index, *rest]:
+            return f"{'.'.join(map(str, rest))} in [[{section}]] {index + 1}".lstrip()
+    return ".".join(map(str, keys))
+
+
+def _say(problem: Mapping[str, Any]) -> str:
+    if problem["type"] == "extra_forbidden":
+        return "is no such key"
+    if problem["type"] == "missing":
+        return "is missing"
+    return f"= {problem['input']!r}: {problem['msg'].removeprefix('Value error, ')}"
