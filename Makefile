@@ -23,11 +23,14 @@ install: $(STAMP) ## virtual environment with everything, at the locked versions
 demo: $(STAMP) ## the whole chain on data that needs no download; prints where the report is
 	$(BIN)/fauxto demo --out demo-report
 
+# Two processes, each with one thread; a file's tests stay together, since they share fixtures.
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n 2 --dist loadfile
+
 test: $(STAMP) ## the test suite without what is slow
-	$(BIN)/python -m pytest -q
+	$(PYTEST)
 
 test-all: $(STAMP) ## also what is slow: whole chains, every command of the documentation
-	$(BIN)/python -m pytest -q -m "not network and not gpu"
+	$(PYTEST) -m "not network and not gpu"
 
 check: $(STAMP) ## format, lint, types, rooms
 	$(BIN)/ruff format --check src tests bench scripts
