@@ -73,10 +73,10 @@ BUNDLED_PREPARE ?= --size 224 --fit crop \
 BUNDLED_SEEDS ?= 1,2,3,4,5,6,7,8
 
 bundled: $(BUNDLED)/trained ## train the detector inside the package: make bundled DATA=FOLDER
-	$(BIN)/fauxto export $(BUNDLED)/fauxto-lite/average --out src/fauxto/models/bundled/detector.onnx --overwrite
+	$(BIN)/fauxto export $(BUNDLED)/fauxto-lite/distilled --out src/fauxto/models/bundled/detector.onnx --overwrite
 
 $(BUNDLED)/trained: $(BUNDLED)/prepared
-	OMP_NUM_THREADS=1 $(BIN)/fauxto train $(BUNDLED)/dataset --recipe bundled --seeds $(BUNDLED_SEEDS) --average --out $(BUNDLED)/fauxto-lite --workers 2 --device cpu
+	OMP_NUM_THREADS=1 $(BIN)/fauxto train $(BUNDLED)/dataset --recipe bundled --seeds $(BUNDLED_SEEDS) --distil --out $(BUNDLED)/fauxto-lite --workers 2 --device cpu
 	@touch $@
 
 $(BUNDLED)/prepared: $(BUNDLED)/audited

@@ -71,43 +71,47 @@ def test_several_seeds_give_runs_and_their_mean_and_deviation(dataset, tmp_path)
         fauxto_train(dataset, out, "--seeds", "3,1")
 
 
-def test_the_average_of_several_seeds_is_a_run_with_the_mean_of_their_weights(dataset, tmp_path):
+def test_distilling_begins_at_the_mean_of_the_weights(dataset, tmp_path):
     out = tmp_path / "seeds"
-    said = fauxto_train(dataset, out, "--seeds", "3,1", "--average").stderr
-    assert f"fauxto evaluate {out / 'average'} --data {dataset}" in said
-    mean, *runs = (
-        load_run(out / name).module.state_dict() for name in ("average", "seed-3", "seed-1")
+    still = ["--set", "distil.lr=1e-12", "--set", "train.ema_decay=0"]  # it stays where it begins
+    said = fauxto_train(dataset, out, "--seeds", "3,1", "--distil", *still).stderr
+    assert f"fauxto evaluate {out / 'distilled'} --data {dataset}" in said
+    student, *runs = (
+        load_run(out / name).module.state_dict() for name in ("distilled", "seed-3", "seed-1")
     )
     name = "blocks.2.0.conv_pw.weight"
     assert not torch.equal(runs[0][name], runs[1][name])
-    assert torch.allclose(mean[name], (runs[0][name] + runs[1][name]) / 2, atol=1e-6)
-    # Batch norm's statistics are those of the mean network, not a mean of statistics.
+    assert torch.allclose(student[name], (runs[0][name] + runs[1][name]) / 2, atol=1e-6)
+    # Batch norm's statistics are those of the student, not a mean of statistics.
     name = "blocks.2.0.bn1.running_mean"
-    assert not torch.allclose(mean[name], (runs[0][name] + runs[1][name]) / 2, atol=1e-4)
-    card = read_card(out / "average")
-    assert card.averaged_seeds == (3, 1)
+    assert not torch.allclose(student[name], (runs[0][name] + runs[1][name]) / 2, atol=1e-4)
+
+
+def test_distilled_is_a_run_of_its_own(dataset, tmp_path):
+    out = tmp_path / "seeds"
+    # Of runs that are there already, in the same folder.
+    fauxto_train(dataset, out, "--seeds", "3,1")
+    before = (out / "seed-3" / "weights.safetensors").stat().st_mtime_ns
+    fauxto_train(dataset, out, "--seeds", "3,1", "--distil", "--set", "distil.max_epochs=2")
+    assert (out / "seed-3" / "weights.safetensors").stat().st_mtime_ns == before
+    card = read_card(out / "distilled")
+    assert card.teacher_seeds == (3, 1)
     assert card.name == "seeds"
-    assert card.epochs == card.best_epoch == 1
-    validation = pl.read_parquet(out / "average" / "validation.parquet")
+    assert card.lr == 1e-3
+    assert card.epochs == 2
+    history = pl.read_csv(out / "distilled" / "history.csv")
+    assert (history["train_loss"] >= 0).all()
+    validation = pl.read_parquet(out / "distilled" / "validation.parquet")
     logits = validation.select("logit_real", "logit_fake").to_numpy()
     right = logits[np.arange(len(logits)), (validation["label"] == "fake").cast(int)]
     losses = np.log(np.exp(logits).sum(axis=1)) - right
     assert card.best_val_loss == pytest.approx(losses.mean(), rel=1e-4)
     with pytest.raises(ArtifactError, match="already holds exactly this result"):
-        fauxto_train(dataset, out, "--seeds", "3,1", "--average")
+        fauxto_train(dataset, out, "--seeds", "3,1", "--distil", "--set", "distil.max_epochs=2")
 
 
-def test_the_average_can_be_had_later_of_runs_that_are_there(dataset, tmp_path):
-    out = tmp_path / "seeds"
-    fauxto_train(dataset, out, "--seeds", "3,1")
-    before = (out / "seed-3" / "weights.safetensors").stat().st_mtime_ns
-    fauxto_train(dataset, out, "--seeds", "3,1", "--average")
-    assert (out / "seed-3" / "weights.safetensors").stat().st_mtime_ns == before
-    assert read_card(out / "average").averaged_seeds == (3, 1)
-
-
-def test_an_average_of_one_training_is_refused(dataset, tmp_path):
-    call = ["train", str(dataset), "--out", str(tmp_path / "run"), "--average"]
+def test_distilling_a_single_training_is_refused(dataset, tmp_path):
+    call = ["train", str(dataset), "--out", str(tmp_path / "run"), "--distil"]
     result = CliRunner().invoke(app, call)
     assert result.exit_code == 2
     assert "add --seeds" in result.stderr

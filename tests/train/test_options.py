@@ -14,7 +14,8 @@ from fauxto.models.build import build_network
 from fauxto.models.checkpoint import load_run
 from fauxto.models.specs import MODELS
 from fauxto.models.weights import load_weights
-from fauxto.train.fit import fit, label_weights
+from fauxto.train.fit import fit
+from fauxto.train.objective import label_weights
 from fauxto.train.plan import _list_images, make_plan
 from fauxto.train.run import train
 from fauxto.train.validation import FitData

@@ -40,9 +40,9 @@ def train(
         str | None,
         typer.Option("--seeds", help="Several, such as 1,2,3: one run each, mean and deviation."),
     ] = None,
-    average: Annotated[
+    distil: Annotated[
         bool,
-        typer.Option("--average", help="With --seeds: also write the mean of their weights."),
+        typer.Option("--distil", help="With --seeds: also train one network on what they say."),
     ] = False,
     resume: Annotated[
         bool,
@@ -68,8 +68,8 @@ def train(
     if weights is not None:
         overrides.append(f"model.weights={json.dumps(weights)}")
     resolved = load_recipe(recipe, overrides)
-    if average and seeds is None:
-        raise typer.BadParameter("--average needs several trainings: add --seeds 1,2,3")
+    if distil and seeds is None:
+        raise typer.BadParameter("--distil needs several trainings: add --seeds 1,2,3")
     if dry_run:
         from fauxto.train.plan import describe_plan, make_plan
 
@@ -95,7 +95,7 @@ def train(
             "progress": progress,
         }
         if seeds is not None:
-            result = train_seeds(dataset, seeds=_numbers(seeds), average=average, **options)
+            result = train_seeds(dataset, seeds=_numbers(seeds), distil=distil, **options)
         else:
             result = run_train(dataset, **options)
     if result.rank > 0:  # one of several processes: the first speaks for all
@@ -180,9 +180,9 @@ def _show_seeds(result: "SeedsResult", dataset: Path, *, as_json: bool, quiet: b
         ],
         numeric=(1, 2),
     )
-    shown = result.runs[0] if result.average is None else result.average
+    shown = result.student or result.runs[0]
     first, data = shlex.quote(str(shown.out)), shlex.quote(str(dataset))
-    then = "(and so on for each)" if result.average is None else "(the mean of their weights)"
+    then = "(and so on for each)" if result.student is None else "(what they say together)"
     console.note(
         f"runs:     {', '.join(str(run.out) for run in result.runs)}\n"
         f"summary:  {result.out / 'seeds.json'}\n"

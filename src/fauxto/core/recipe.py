@@ -160,6 +160,19 @@ class AugmentRecipe(Record):
         return self
 
 
+class DistilRecipe(Record):
+    """How one network learns what several trainings of the recipe say, for ``train --distil``.
+
+    Whatever is not named here is done as in their training.
+    """
+
+    lr: Annotated[float, Field(gt=0)] = 1e-3
+    """Learning rate, of the last layers where ``layer_decay`` is below 1."""
+    max_epochs: Annotated[int, Field(ge=1)] = 1
+    mixup: Probability = 0.3
+    """Probability that the pictures of a batch are blended in pairs."""
+
+
 class DataRecipe(Record):
     """What the data set must be like; training on another one is refused."""
 
@@ -176,6 +189,7 @@ class Recipe(Record):
     model: ModelRecipe
     train: TrainRecipe = TrainRecipe()
     augment: AugmentRecipe = AugmentRecipe()
+    distil: DistilRecipe = DistilRecipe()
     data: DataRecipe = DataRecipe()
 
 

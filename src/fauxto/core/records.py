@@ -181,8 +181,8 @@ class ModelCard(Record):
     """Known limits, in sentences."""
     spread: SeedSpread | None = None
     """What this and its sister runs with other seeds came to; null for a single run."""
-    averaged_seeds: tuple[int, ...] = ()
-    """Seeds of the trainings whose mean weights these are; empty for one training's own."""
+    teacher_seeds: tuple[int, ...] = ()
+    """Seeds of the trainings that this network was distilled from; empty for a plain training."""
     continued: Continued | None = None
     """Gains and losses against the run that it started from; null for other weights."""
 

@@ -9,20 +9,19 @@ from typing import Final
 
 import numpy as np
 import torch
-from jaxtyping import Float32
 from lightning_fabric import Fabric
 from torch import Tensor, nn
-from torch.nn.functional import cross_entropy
 
 from fauxto.core.errors import FauxtoError
 from fauxto.core.progress import Progress
 from fauxto.core.recipe import Recipe
-from fauxto.loading.epochs import LabelledImages, batch_sizes, iterate_training
+from fauxto.loading.epochs import batch_sizes, iterate_training
 from fauxto.models.build import layer_depths
 from fauxto.models.specs import ModelSpec
 from fauxto.train.checkpoints import Checkpoint, load_checkpoint, save_checkpoint
 from fauxto.train.devices import shard_of
 from fauxto.train.history import EpochResult, find_best, should_stop
+from fauxto.train.objective import FromLabels, Objective
 from fauxto.train.optim import MovingAverage, lr_factor, make_optimizer, set_lr, set_training
 from fauxto.train.validation import FitData, sum_over_processes, to_device, validate
 
@@ -59,7 +58,7 @@ class _Training:
         return self.module if self.average is None else self.average.module
 
 
-def fit(
+def fit(  # noqa: PLR0913 - a training and all that watches it
     module: nn.Module,
     spec: ModelSpec,
     data: FitData,
@@ -69,6 +68,7 @@ def fit(
     folder: Path,
     on_epoch: Callable[[list[EpochResult]], None],
     progress: Progress,
+    objective: Objective | None = None,
 ) -> FitResult:
     """Train until validation loss stops falling; go on from a checkpoint if there is one.
 
@@ -81,11 +81,13 @@ def fit(
         folder: for checkpoints.
         on_epoch: called after each epoch with all of them.
         progress: told after each batch.
+        objective: what is lowered; default the recipe's cross entropy with the labels.
 
     Raises:
         FauxtoError: the loss is not a number, or memory ran out; says what to do.
     """
     settings = recipe.train
+    objective = objective or FromLabels(data.train, settings, fabric)
     compiled = torch.compile(module) if settings.compile else module
     depths = {} if settings.layer_decay == 1 else layer_depths(module, spec)
     forward, optimizer = fabric.setup(compiled, make_optimizer(module, settings, depths))
@@ -105,7 +107,7 @@ def fit(
         torch.manual_seed(_epoch_seed(settings.seed, epoch, fabric.global_rank))  # for dropout
         set_training(module, spec.classifiers, frozen=epoch <= settings.freeze_epochs)
         try:
-            trained = _train_epoch(training, data, recipe, fabric, epoch, progress)
+            trained = _train_epoch(training, objective, data, recipe, fabric, epoch, progress)
             validated = validate(training.validated, data, settings.batch_size, fabric)
         except torch.OutOfMemoryError as error:
             raise FauxtoError(_explain_memory(recipe)) from error
@@ -148,6 +150,7 @@ def _copy(module: nn.Module) -> dict[str, Tensor]:
 
 def _train_epoch(
     training: _Training,
+    objective: Objective,
     data: FitData,
     recipe: Recipe,
     fabric: Fabric,
@@ -159,8 +162,6 @@ def _train_epoch(
     total = len(data.train.paths)
     sizes = batch_sizes(total, settings.batch_size)
     steps_per_epoch = math.ceil(len(sizes) / settings.accumulate)
-    weights = label_weights(data.train) if settings.class_weights else np.ones(2, np.float32)
-    on_device = fabric.to_device(torch.from_numpy(weights)) if settings.class_weights else None
     batches = iterate_training(
         data.train, data.preprocess, recipe.augment,
         batch_size=settings.batch_size, seed=settings.seed, epoch=epoch, workers=data.workers,
@@ -173,14 +174,10 @@ def _train_epoch(
         of_step = sum(sizes[first : first + settings.accumulate])  # images in this step
         stepping = number + 1 == min(first + settings.accumulate, len(sizes))
         inputs, labels = to_device(batch, fabric)
+        inputs = objective.prepare(inputs)
         with fabric.no_backward_sync(training.forward, enabled=not stepping):
             logits = training.forward(inputs)
-            summed = cross_entropy(
-                logits.float(), labels,
-                weight=on_device, label_smoothing=settings.label_smoothing, reduction="sum",
-            )  # fmt: skip
-            # This process's part of the batch's mean; the parts of all processes add up to it.
-            loss = summed * (batch.counts / float(weights[batch.batch_labels].sum()))
+            loss = objective.loss(logits.float(), inputs, labels, batch)
             value = loss.item()
             if not math.isfinite(value):
                 raise FauxtoError(_explain_loss(value, batch.paths, epoch))
@@ -212,12 +209,6 @@ def _step(training: _Training, fabric: Fabric, recipe: Recipe, steps_per_epoch: 
     if training.average is not None:
         training.average.update(training.module, training.steps)
     training.steps += 1
-
-
-def label_weights(images: LabelledImages) -> Float32[np.ndarray, "2"]:
-    """Return for each label what makes both count the same, 1 on average over the images."""
-    counts = np.bincount(images.labels, minlength=2)
-    return (counts.sum() / (2 * counts)).astype(np.float32)
 
 
 def _explain_loss(value: float, paths: tuple[Path, ...], epoch: int) -> str:

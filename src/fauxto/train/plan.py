@@ -120,6 +120,7 @@ def _name_settings(recipe: Recipe) -> dict[str, Any]:
     if not recipe.augment.colour:
         del settings["augment"]["colour_strength"]
     del settings["data"]  # it only refuses
+    del settings["distil"]  # a student's own arguments name it
     return settings
 
 

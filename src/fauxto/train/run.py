@@ -142,7 +142,7 @@ def train(  # noqa: PLR0913 - the verb's flags
             recipe,
             fabric,
             folder=out / CHECKPOINTS,
-            on_epoch=_Recorder(out, log) if claim else _record_nowhere,
+            on_epoch=Recorder(out, log) if claim else _record_nowhere,
             progress=progress if claim else silent,
         )
         module.load_state_dict(fitted.state)
@@ -178,14 +178,21 @@ def _build(plan: Plan, fabric: Fabric) -> tuple[nn.Module, str]:
 
 
 @dataclass
-class _Recorder:
-    """Writes the history and its curves after each epoch, and logs what is new."""
+class Recorder:
+    """Writes the history and its curves after each epoch, and logs what is new.
+
+    Attributes:
+        out: the run folder.
+        log: told of each epoch once.
+        logged: how many epochs it was told of.
+    """
 
     out: Path
     log: EpochLogger
     logged: int = 0
 
     def __call__(self, history: list[EpochResult]) -> None:
+        """Write all epochs so far."""
         text = to_csv(history)
         write_text(self.out / HISTORY, text)
         write_text(self.out / CURVES, training_curves_file(pl.read_csv(io.StringIO(text))))
@@ -205,7 +212,7 @@ def write_run(
     logits: Float32[np.ndarray, "n 2"],
     *,
     before: Before | None = None,
-    averaged_seeds: tuple[int, ...] = (),
+    teacher_seeds: tuple[int, ...] = (),
 ) -> ModelCard:
     """Write weights, card and validation table into a claimed folder and finish it.
 
@@ -215,14 +222,14 @@ def write_run(
         trained: what came out.
         logits: of the validation images, in their order.
         before: the run that it continued.
-        averaged_seeds: of the runs whose mean it is.
+        teacher_seeds: of the runs that it was distilled from.
     """
     out, rows = claim.folder, plan.data.rows(Split.VAL)
     save_weights(out, trained.fitted.state)
     if plan.spec.library is Library.TIMM:
         save_timm_config(out, plan.spec, plan.images.preprocess)
     card = make_card(trained, plan.data.summary(), logits, plan.images.val.labels)
-    card = card.model_copy(update={"averaged_seeds": averaged_seeds})
+    card = card.model_copy(update={"teacher_seeds": teacher_seeds})
     if before is not None:
         called_fake = fake_score(logits, card.temperature) >= card.threshold
         continued = compare_with_before(before, rows, called_fake)

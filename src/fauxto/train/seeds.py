@@ -18,19 +18,20 @@ from fauxto.core.artifacts import (
     finish_folder,
     write_json,
 )
+from fauxto.core.choices import LoggerName
 from fauxto.core.errors import RecipeError
 from fauxto.core.labels import Label
 from fauxto.core.progress import Progress, silent
 from fauxto.core.recipe import Recipe
 from fauxto.core.records import SeedSpread
 from fauxto.metrics.ranking import roc_auc
-from fauxto.train.average import average_runs
 from fauxto.train.devices import open_fabric
+from fauxto.train.distil import distil_runs
 from fauxto.train.plan import make_plan
 from fauxto.train.run import TrainResult, train
 
 VERB = "train --seeds"
-AVERAGE = "average"
+DISTILLED = "distilled"
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,7 @@ class SeedsResult:
         out: the folder; each run lies in ``seed-N`` inside it.
         runs: one result a seed, in the order of the seeds.
         spread: mean and deviation of the validation metrics, which each card also holds.
-        average: the run in ``average`` whose weights are the mean of theirs, where asked for.
+        student: the run in ``distilled`` that learned what they say, where asked for.
         reused: whether the same runs were there already, finished.
         rank: number of this process among those that trained together.
     """
@@ -50,7 +51,7 @@ class SeedsResult:
     runs: tuple[TrainResult, ...]
     spread: SeedSpread
     reused: bool
-    average: TrainResult | None = None
+    student: TrainResult | None = None
     rank: int = 0
 
 
@@ -61,7 +62,7 @@ def train_seeds(
     seeds: Sequence[int],
     out: Path,
     device: str = "cpu",
-    average: bool = False,
+    distil: bool = False,
     overwrite: bool = False,
     progress: Progress = silent,
     **options: Any,  # noqa: ANN401 - handed on to train
@@ -74,7 +75,7 @@ def train_seeds(
         seeds: two or more, all different.
         out: folder to write.
         device: where the network computes.
-        average: also write the mean of their weights as a run.
+        distil: also train one network on what they say.
         overwrite: replace earlier runs.
         progress: told after each batch.
         options: the other arguments of ``train``.
@@ -117,11 +118,18 @@ def train_seeds(
             _write(out, runs, spread)
             finish_folder(claim)
     reused = fabric.broadcast(claim is not None and claim.state is FolderState.DONE)
-    mean = None
-    if average:
-        mean = average_runs(runs, plan, out=out / AVERAGE, device=device, progress=progress)
-        reused = reused and mean.reused
-    return SeedsResult(out, runs, fabric.broadcast(spread), reused, mean, fabric.global_rank)
+    student = None
+    if distil:
+        student = distil_runs(
+            runs,
+            plan,
+            out=out / DISTILLED,
+            device=device,
+            logger=options.get("logger", LoggerName.NONE),
+            progress=progress,
+        )
+        reused = reused and student.reused
+    return SeedsResult(out, runs, fabric.broadcast(spread), reused, student, fabric.global_rank)
 
 
 def _measure(seeds: Sequence[int], runs: Sequence[TrainResult]) -> SeedSpread:
