@@ -13,7 +13,7 @@ from fauxto.audit.page import write_audit_page
 def draw(folder, images):
     folder.mkdir(exist_ok=True)
     images.write_parquet(folder / "rows.parquet")
-    return draw_figures(FigureJob((folder / "rows.parquet",), Path("no-such-folder")))
+    return draw_figures(FigureJob((folder / "rows.parquet",)))
 
 
 def write(folder, images, thumbnails):

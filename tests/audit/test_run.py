@@ -5,6 +5,7 @@ import signal
 import struct
 import subprocess
 import sys
+import tarfile
 import threading
 import time
 import zlib
@@ -20,7 +21,8 @@ from fauxto.audit import run as audit_run
 from fauxto.audit.run import audit
 from fauxto.audit.tables import THUMBNAILS
 from fauxto.core.errors import ArtifactError, DataError, OtherResult
-from fauxto.data.table import IMAGE_SCHEMA, read_images, write_table
+from fauxto.data import storage
+from fauxto.data.table import IMAGE_SCHEMA, read_images
 
 RESULTS = ("images.parquet", THUMBNAILS, "bad_files.txt", "statistics.json", "findings.json")
 
@@ -270,22 +272,23 @@ def test_a_killed_audit_goes_on_and_ends_in_the_same_tables(tmp_path, monkeypatc
     process = subprocess.Popen([sys.executable, tmp_path / "script.py", data, out])
     watchdog = threading.Timer(60, process.kill)
     watchdog.start()
-    while not (out / "parts" / "000001.parquet").exists() and process.poll() is None:
+    while not (out / "parts" / "part-000001.parquet").exists() and process.poll() is None:
         time.sleep(0.002)
     process.send_signal(signal.SIGKILL)
     process.wait()
     watchdog.cancel()
-    done = len(list((out / "parts").glob("0*.parquet")))
+    done = len(list((out / "parts").glob("part-*.parquet")))
     assert done >= 2
 
     started = []
-    monkeypatch.setattr(
-        audit_run, "map_rows", lambda f, rows, **k: started.append(len(rows)) or real(f, rows, **k)
-    )
-    from fauxto.engine.local import map_rows as real
+    from fauxto.engine import part
 
+    read = part.read_listing
+    monkeypatch.setattr(
+        part, "read_listing", lambda plan, number: started.append(number) or read(plan, number)
+    )
     result = audit(data, out=out, workers=1)
-    assert started == [max(0, 45 - 8 * done)]
+    assert started == list(range(done, 6))
     assert not result.reused
     assert contents(out) == contents(whole)
     assert {path.name for path in out.iterdir()} == {path.name for path in whole.iterdir()}
@@ -296,17 +299,21 @@ def test_a_full_disk_is_one_error_and_the_next_call_goes_on(tmp_path, monkeypatc
     monkeypatch.setattr(audit_run, "PART_ROWS", 8)
     written = []
 
+    from fauxto.engine import part
+
+    write = part.write_frame
+
     def fill_up(path, frame):
         if len(written) == 2:
             raise ArtifactError(f"cannot write {path}: No space left on device")
-        written.append(path)
-        write_table(path, frame)
+        written.append(Path(path))
+        write(path, frame)
 
     with monkeypatch.context() as patch:
-        patch.setattr(audit_run, "write_table", fill_up)
+        patch.setattr(part, "write_frame", fill_up)
         with pytest.raises(ArtifactError, match="No space left"):
             audit(data, out=tmp_path / "out", workers=1)
-    assert [path.name for path in written] == ["000000.parquet", "000001.parquet"]
+    assert [path.name for path in written] == ["part-000000.parquet", "part-000001.parquet"]
     assert audit(data, out=tmp_path / "out", workers=1).images.height == 20
 
 
@@ -315,7 +322,7 @@ def test_a_file_that_kills_or_hangs_its_worker_is_a_row(tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(str(Path(__file__).parent))
     import inspection_that_fails
 
-    monkeypatch.setattr(audit_run, "inspect_file", inspection_that_fails.inspect_file)
+    monkeypatch.setattr(audit_run, "InspectRow", inspection_that_fails.FailingRow)
     monkeypatch.setattr(audit_run, "TIMEOUT_S", 1.5)
     (data / "real" / "hang.jpg").write_bytes(b"hang")
     (data / "real" / "die.jpg").write_bytes(b"die")
@@ -326,3 +333,36 @@ def test_a_file_that_kills_or_hangs_its_worker_is_a_row(tmp_path, monkeypatch):
         "real/hang.jpg": "decoding it failed: it took longer than 1.5 s",
     }
     assert images.filter(pl.col("path") == "real/die.jpg")["bytes"].item() == 3
+
+
+def test_from_a_bucket_and_from_shards_the_facts_are_those_from_disk(tmp_path, put):
+    data = fill(tmp_path / "data", real=6, fake=6)
+    here = audit(data, out=tmp_path / "here", workers=1).images
+    there = audit(put(data), out=tmp_path / "there", workers=1).images
+    assert there.equals(here)
+    with tarfile.open(tmp_path / "all.tar", "w") as tar:
+        for path in sorted(data.rglob("*.*")):
+            tar.add(path, arcname=path.relative_to(data).as_posix())
+    sharded = audit(tmp_path / "all.tar", out=tmp_path / "sharded", workers=1).images
+    plain = sharded.with_columns(pl.col("path").str.strip_prefix("all.tar/"))
+    same = [name for name in here.columns if name not in ("group", "source", "generator")]
+    assert plain.select(same).equals(here.select(same))
+
+
+def test_what_is_missing_in_the_bucket_is_a_row(tmp_path, put):
+    data = fill(tmp_path / "data", real=3, fake=3)
+    bucket = put(data)
+    names = sorted(path.relative_to(data).as_posix() for path in data.rglob("*.*"))
+    table = pl.DataFrame(
+        {
+            "path": [*(f"{bucket}/{name}" for name in names), f"{bucket}/fake/none.jpg"],
+            "label": [*(name.partition("/")[0] for name in names), "fake"],
+        }
+    )
+    storage.write(f"{bucket}/table.csv", table.write_csv().encode())
+    images = audit(f"{bucket}/table.csv", out=tmp_path / "out", workers=1).images
+    bad = images.filter(pl.col("status") != "ok")
+    assert images.height == 7
+    assert bad.select("path", "status", "error").rows() == [
+        ("fake/none.jpg", "unreadable", "cannot be read: it does not exist")
+    ]

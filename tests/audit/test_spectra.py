@@ -4,6 +4,7 @@ from PIL import Image
 
 from fauxto.audit.spectra import MAX_CROPS, central_crop, power_spectrum, sample_spectra
 from fauxto.core.labels import Label
+from fauxto.data.stored import StoredImage
 
 
 def test_spectrum_of_a_wave_has_its_peaks_at_the_waves_frequency():
@@ -39,11 +40,15 @@ def write_pictures(root, images, side):
         Image.fromarray(pixels).save(root / path)
 
 
+def below(folder):
+    return lambda paths: [StoredImage(path, str(folder / path)) for path in paths]
+
+
 @pytest.mark.parametrize(("side", "crop"), [(256, 256), (200, 128)])
 def test_crops_are_as_large_as_the_pictures_allow(make_tables, tmp_path, side, crop):
     images, _ = make_tables(60, width=side, height=side)
     write_pictures(tmp_path, images, side)
-    spectra = sample_spectra(images, tmp_path, np.random.default_rng(0))
+    spectra = sample_spectra(images, below(tmp_path), np.random.default_rng(0))
     assert {label: values.shape for label, values in spectra.items()} == {
         Label.REAL: (30, crop, crop),
         Label.FAKE: (30, crop, crop),
@@ -55,4 +60,4 @@ def test_pictures_that_are_gone_or_small_give_no_spectra(make_tables, tmp_path):
     gone, _ = make_tables(60, width=300, height=300)
     small, _ = make_tables(60, width=100, height=300)
     for images in (gone, small):
-        assert sample_spectra(images, tmp_path, np.random.default_rng(0)) is None
+        assert sample_spectra(images, below(tmp_path), np.random.default_rng(0)) is None

@@ -40,7 +40,7 @@ _DRIFT_FACTS: Final = {
 }
 
 
-def summarise(images: pl.DataFrame, *, data: Path, layout: str) -> AuditStatistics:
+def summarise(images: pl.DataFrame, *, data: Path | str, layout: str) -> AuditStatistics:
     """Return counts and dimensions by class.
 
     Args:

@@ -24,9 +24,9 @@ from fauxto.core.artifacts import (
     write_text,
 )
 from fauxto.core.errors import ImageStatus
-from fauxto.data.layout import Listing
 from fauxto.data.table import IMAGE_SCHEMA, write_table
 from fauxto.engine.local import map_rows
+from fauxto.engine.plan import Plan
 
 FIGURES_TIMEOUT_S: Final = 120.0
 
@@ -34,29 +34,30 @@ _logger = logging.getLogger(__name__)
 
 
 def conclude(
-    out: Path, parts: list[Path], *, data: Path, listing: Listing
+    out: Path, plan: Plan, *, data: str, kind: str
 ) -> tuple[pl.DataFrame, tuple[Finding, ...]]:
     """Run the checks, write everything but the stamp, and return images and findings.
 
     Args:
         out: folder of the audit.
-        parts: Parquet files of images and thumbnails in one, sorted by path.
+        plan: with parts of images and thumbnails in one, sorted by path.
         data: what was audited.
-        listing: how it was understood.
+        kind: how its layout was understood.
     """
+    parts = [Path(part) for part in plan.parts()]
     usable = pl.scan_parquet(parts).filter(pl.col("status") == ImageStatus.OK.value)
     write_table(out / THUMBNAILS, usable.select(list(THUMBNAIL_SCHEMA)))
     # The pixels of all files would fill gigabytes: checks and page read those they need.
     thumbnails = pl.scan_parquet(out / THUMBNAILS)
     with ThreadPoolExecutor(1) as aside:
-        drawn = aside.submit(_draw, FigureJob(tuple(parts), listing.root))
+        drawn = aside.submit(_draw, FigureJob(tuple(parts), plan.listings()))
         images = pl.read_parquet(parts, columns=list(IMAGE_SCHEMA))
         report = find(images, thumbnails)
         images = images.drop("group").join(
             report.groups, on="path", how="left", maintain_order="left", validate="1:1"
         )
         images = images.select(list(IMAGE_SCHEMA))
-        statistics = summarise(images, data=data, layout=listing.kind)
+        statistics = summarise(images, data=data, layout=kind)
         write_table(out / IMAGES, images)
         write_text(out / BAD_FILES, "".join(_bad_lines(images)))
         write_json(out / STATISTICS, statistics.model_dump(mode="json"))
@@ -81,7 +82,7 @@ def _draw(job: FigureJob) -> Mapping[str, str]:
 
 
 def _describe_lost(job: FigureJob, reason: str) -> dict[str, str]:
-    _logger.warning("the page has no plots: %s (drawing those of %s)", reason, job.root)
+    _logger.warning("the page has no plots: %s (drawing %s)", reason, job.tables)
     return {}
 
 

@@ -1,12 +1,15 @@
 """The plots of the page, drawn in a process beside the checks."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import polars as pl
 
 from fauxto.core.errors import ImageStatus
+from fauxto.data.stored import StoredImage
 
 _COLUMNS = ("path", "label", "split", "status", "width", "height")
 
@@ -17,13 +20,22 @@ class FigureJob:
 
     Attributes:
         tables: Parquet files with the rows of ``images.parquet``, in order.
-        root: folder that the paths start from, for the power spectra.
+        listings: Parquet files that say where each path's bytes are, for the power spectra.
         seed: draws pictures and points.
     """
 
     tables: tuple[Path, ...]
-    root: Path
+    listings: tuple[str, ...] = ()
     seed: int = 42
+
+
+def _find(listings: tuple[str, ...], paths: Sequence[str]) -> list[StoredImage]:
+    """Return where the bytes of some pictures are, in the order of the paths."""
+    if not listings:
+        return []
+    wanted = pl.scan_parquet(list(listings)).filter(pl.col("path").is_in(list(paths)))
+    found = {row["path"]: StoredImage(**row) for row in wanted.collect().iter_rows(named=True)}
+    return [found[path] for path in paths if path in found]
 
 
 def draw_figures(job: FigureJob) -> dict[str, str]:
@@ -43,7 +55,7 @@ def draw_figures(job: FigureJob) -> dict[str, str]:
         "aspect": audit_figures.aspect_histogram(usable),
         "scatter": audit_figures.size_scatter(usable, rng),
     }
-    spectra = sample_spectra(usable, job.root, rng)
+    spectra = sample_spectra(usable, partial(_find, job.listings), rng)
     if spectra is not None:
         figures["spectra"] = audit_figures.power_spectra(spectra)
         figures["radial"] = audit_figures.radial_spectra(spectra)

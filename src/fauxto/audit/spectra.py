@@ -1,7 +1,7 @@
 """Power spectra of a few pictures of each class, read a second time at full size."""
 
 import logging
-from pathlib import Path
+from collections.abc import Callable, Sequence
 from typing import Final
 
 import numpy as np
@@ -11,7 +11,8 @@ from PIL import Image
 
 from fauxto.core.errors import ImageStatus, UnreadableImage
 from fauxto.core.labels import LABELS, Label
-from fauxto.imaging.decode import Limits, decode_rgb, read_bytes
+from fauxto.data.stored import StoredImage, read_image
+from fauxto.imaging.decode import Limits, decode_rgb
 
 MAX_CROPS: Final = 100
 """Pictures of each class."""
@@ -25,13 +26,15 @@ _logger = logging.getLogger(__name__)
 
 
 def sample_spectra(
-    images: pl.DataFrame, root: Path, rng: np.random.Generator
+    images: pl.DataFrame,
+    find: Callable[[Sequence[str]], list[StoredImage]],
+    rng: np.random.Generator,
 ) -> dict[Label, Float[np.ndarray, "n s s"]] | None:
     """Return power spectra of central crops of randomly drawn pictures, or None if too few.
 
     Args:
         images: the table of images.
-        root: folder that the paths start from; pictures no longer there are left out.
+        find: tells where the bytes of paths are; pictures no longer there are left out.
         rng: draws the pictures.
     """
     usable = images.filter(
@@ -48,7 +51,7 @@ def sample_spectra(
         spectra = {}
         for label, rows in classes.items():
             chosen = np.sort(rng.permutation(rows.height)[:MAX_CROPS])
-            crops = [_read_crop(root / path, side) for path in rows["path"][chosen]]
+            crops = [_read_crop(image, side) for image in find(rows["path"][chosen].to_list())]
             readable = [crop for crop in crops if crop is not None]
             if len(readable) < MIN_CROPS:
                 return None
@@ -75,11 +78,11 @@ def power_spectrum(grey: Float[np.ndarray, "s s"]) -> Float[np.ndarray, "s s"]:
     return np.abs(amplitude) ** 2 / grey.size
 
 
-def _read_crop(path: Path, side: int) -> Float[np.ndarray, "s s"] | None:
+def _read_crop(image: StoredImage, side: int) -> Float[np.ndarray, "s s"] | None:
     try:
-        rgb = decode_rgb(read_bytes(path, _LIMITS), _LIMITS).rgb
+        rgb = decode_rgb(read_image(image, _LIMITS), _LIMITS).rgb
     except UnreadableImage as error:
-        _logger.info("left out of the power spectra: %s: %s", path, error)
+        _logger.info("left out of the power spectra: %s: %s", image.path, error)
         return None
     return central_crop(rgb, side)
 

@@ -6,11 +6,25 @@ from typing import Annotated
 import typer
 
 from fauxto.cli import console
-from fauxto.cli.options import DEFAULT_WORKERS, Debug, Json, Out, Overwrite, Quiet, Workers
+from fauxto.cli.options import (
+    DEFAULT_WORKERS,
+    Address,
+    Debug,
+    EngineOption,
+    Json,
+    Out,
+    Overwrite,
+    Quiet,
+    Workers,
+)
+from fauxto.core.choices import EngineName
 
 
 def audit(
-    data: Annotated[Path, typer.Argument(help="Folder of images, or a table with path,label.")],
+    data: Annotated[
+        str,
+        typer.Argument(help="Folder, table with path,label, or shards; s3://… and others too."),
+    ],
     out: Out,
     real: Annotated[
         list[Path] | None, typer.Option("--real", help="Folder of real images (repeatable).")
@@ -25,6 +39,8 @@ def audit(
         bool, typer.Option("--strict", help="Exit with 3 if there is a blocking finding.")
     ] = False,
     workers: Workers = DEFAULT_WORKERS,
+    engine: EngineOption = EngineName.LOCAL,
+    address: Address = None,
     overwrite: Overwrite = False,
     as_json: Json = False,
     quiet: Quiet = False,
@@ -32,6 +48,7 @@ def audit(
 ) -> None:
     """Read every file once: what is broken, doubled, unbalanced, or gives the label away."""
     from fauxto.audit.run import audit as run_audit
+    from fauxto.engine.part import Engine
 
     with console.progress_bars(quiet=quiet) as progress:
         result = run_audit(
@@ -40,7 +57,7 @@ def audit(
             real=real or (),
             fake=fake or (),
             max_pixels=max_pixels,
-            workers=workers,
+            engine=Engine(engine, workers, address),
             overwrite=overwrite,
             progress=progress,
         )

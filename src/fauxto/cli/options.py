@@ -6,6 +6,8 @@ from typing import Annotated
 
 import typer
 
+from fauxto.core.choices import EngineName
+
 Out = Annotated[Path, typer.Option("--out", "-o", help="Folder to write; made if missing.")]
 Overwrite = Annotated[
     bool, typer.Option("--overwrite", help="Replace a result that fauxto wrote there before.")
@@ -34,5 +36,13 @@ Device = Annotated[str, typer.Option("--device", help="cpu, cuda, cuda:1, mps or
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON on stdout.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no notes.")]
 Debug = Annotated[bool, typer.Option("--debug", help="Show where an error arose.")]
+
+EngineOption = Annotated[
+    EngineName, typer.Option("--engine", help="Who spreads the work: this machine, or Ray.")
+]
+Address = Annotated[
+    str | None,
+    typer.Option("--address", help="Ray cluster, such as auto; default one started here."),
+]
 
 DEFAULT_WORKERS = os.cpu_count() or 1

@@ -4,13 +4,22 @@ import sys
 from collections.abc import Iterable, Iterator
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from fauxto.cli import console
-from fauxto.cli.options import DEFAULT_WORKERS, Debug, Device, Overwrite, Quiet, Workers
-from fauxto.core.choices import Policy
+from fauxto.cli.options import (
+    DEFAULT_WORKERS,
+    Address,
+    Debug,
+    Device,
+    EngineOption,
+    Overwrite,
+    Quiet,
+    Workers,
+)
+from fauxto.core.choices import EngineName, Policy
 
 if TYPE_CHECKING:
     from fauxto.core.records import Prediction
@@ -43,8 +52,12 @@ def predict(
     ] = False,
     as_csv: Annotated[bool, typer.Option("--csv", help="A CSV table.")] = False,
     out: Annotated[
-        Path | None,
-        typer.Option("--out", "-o", help="Write a .jsonl, .csv or .parquet file instead."),
+        str | None,
+        typer.Option(
+            "--out",
+            "-o",
+            help="Write a .jsonl, .csv or .parquet file, or a folder (s3://… too) in parts.",
+        ),
     ] = None,
     stability: Annotated[
         bool,
@@ -61,6 +74,8 @@ def predict(
     fail_on: Annotated[
         FailOn | None, typer.Option("--fail-on", help="Exit with 3 if there is such a verdict.")
     ] = None,
+    engine: EngineOption = EngineName.LOCAL,
+    address: Address = None,
     batch_size: Annotated[int, typer.Option("--batch-size", min=1)] = 8,
     workers: Workers = DEFAULT_WORKERS,
     device: Device = "auto",
@@ -74,11 +89,28 @@ def predict(
     from fauxto.predict.detector import Detector
     from fauxto.predict.inputs import expand_inputs
     from fauxto.predict.trust import read_trust_anchors
-    from fauxto.predict.writing import check_out, save, write_csv, write_json_lines
+    from fauxto.predict.writing import OUT_SUFFIXES, check_out, save, write_csv, write_json_lines
 
-    if out is not None:
-        check_out(out, overwrite=overwrite)
     anchors = None if trust is None else read_trust_anchors(trust)
+    file = None if out is None else Path(out)
+    folder = _name_folder(out, engine, OUT_SUFFIXES, explain)
+    if folder is not None:
+        counts = _predict_in_parts(
+            paths,
+            folder,
+            quiet=quiet,
+            model=model,
+            policy=policy,
+            stability=stability,
+            trust_anchors=anchors,
+            device=device,
+            engine=(engine, workers, address),
+            overwrite=overwrite,
+        )
+        _exit(counts, fail_on)
+        return
+    if file is not None:
+        check_out(file, overwrite=overwrite)
     detector = Detector.load(model, policy=policy, device=device)
     as_table = sys.stdout.isatty() and not (as_json or as_csv or out)
     _say_policy(detector, policy, quiet=quiet)
@@ -99,17 +131,61 @@ def predict(
                 progress("predict", done, 0)
                 yield prediction
 
-        if out is not None:
-            save(counted(), out)
+        if file is not None:
+            save(counted(), file)
         elif as_csv:
             write_csv(counted(), sys.stdout)
         elif as_table:
             _print_table(counted())
         else:
             write_json_lines(counted(), sys.stdout)
-    if out is not None:
-        console.note(f"{out}: {sum(counts.values()):,} rows", quiet=quiet)
+    if file is not None:
+        console.note(f"{file}: {sum(counts.values()):,} rows", quiet=quiet)
     _exit(counts, fail_on)
+
+
+def _name_folder(
+    out: str | None, engine: EngineName, suffixes: tuple[str, ...], explain: Path | None
+) -> str | None:
+    """Return the folder of parts that is to be written; None where a file or stdout is."""
+    if engine is EngineName.RAY and out is None:
+        raise typer.BadParameter("--engine ray writes a folder of parts: name it with --out")
+    if out is None or (
+        engine is EngineName.LOCAL and "://" not in out and Path(out).suffix.lower() in suffixes
+    ):
+        return None
+    if explain is not None:
+        raise typer.BadParameter("--explain goes with a file, not with a folder of parts")
+    return out
+
+
+def _predict_in_parts(
+    paths: list[str],
+    out: str,
+    *,
+    quiet: bool,
+    engine: tuple[EngineName, int, str | None],
+    **options: Any,  # noqa: ANN401 - those of predict_in_parts
+) -> dict[str, int]:
+    """Write a folder of parts and return how many verdicts of each kind it holds."""
+    from fauxto.core.extras import find_missing_extra
+
+    try:
+        from fauxto.engine.part import Engine
+        from fauxto.predict.in_parts import count_verdicts, predict_in_parts
+    except ModuleNotFoundError as error:
+        raise find_missing_extra(error, "a folder of parts", "predict") or error from error
+    with console.progress_bars(quiet=quiet or not sys.stderr.isatty()) as progress:
+        plan = predict_in_parts(
+            paths, out=out, engine=Engine(*engine), progress=progress, **options
+        )
+    if plan.sums is not None:
+        console.note(
+            f"{out}: {plan.sums.rows:,} rows, {plan.sums.ok:,} with a verdict and "
+            f"{plan.sums.errors:,} with an error, in {len(plan.parts()):,} parts",
+            quiet=quiet,
+        )
+    return count_verdicts(plan)
 
 
 def _say_policy(detector: "Detector", asked: Policy | None, *, quiet: bool) -> None:

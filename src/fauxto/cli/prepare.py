@@ -7,9 +7,10 @@ import typer
 from fauxto.cli import console
 from fauxto.cli.options import (
     DEFAULT_WORKERS,
+    Address,
     Audit,
-    Audited,
     Debug,
+    EngineOption,
     Json,
     Out,
     Overwrite,
@@ -18,11 +19,11 @@ from fauxto.cli.options import (
     SizePx,
     Workers,
 )
-from fauxto.core.choices import Fit, Match, Resample, SplitMethod
+from fauxto.core.choices import EngineName, Fit, Match, Resample, SplitMethod
 
 
 def prepare(
-    data: Audited,
+    data: Annotated[str, typer.Argument(help="The folder, table, shards or URL that was audited.")],
     audit: Audit,
     out: Out,
     size: SizePx = 224,
@@ -56,6 +57,8 @@ def prepare(
     ] = None,
     seed: Seed = 42,
     workers: Workers = DEFAULT_WORKERS,
+    engine: EngineOption = EngineName.LOCAL,
+    address: Address = None,
     overwrite: Overwrite = False,
     as_json: Json = False,
     quiet: Quiet = False,
@@ -63,6 +66,7 @@ def prepare(
 ) -> None:
     """Leave out what is broken, split, and bring every picture to one size, lossless."""
     from fauxto.core.recipe import PrepareOptions
+    from fauxto.engine.part import Engine
     from fauxto.prepare.run import prepare as run_prepare
 
     options = PrepareOptions(
@@ -83,7 +87,7 @@ def prepare(
             audit=audit,
             out=out,
             options=options,
-            workers=workers,
+            engine=Engine(engine, workers, address),
             overwrite=overwrite,
             progress=progress,
         )

@@ -98,3 +98,12 @@ class LoggerName(StrEnum):
     """Event files in RUN/tensorboard."""
     MLFLOW = "mlflow"
     """The server or folder of ``MLFLOW_TRACKING_URI``, else RUN/mlflow.db."""
+
+
+class EngineName(StrEnum):
+    """Who spreads the work."""
+
+    LOCAL = "local"
+    """Processes on this machine."""
+    RAY = "ray"
+    """A Ray cluster, or one started on this machine."""

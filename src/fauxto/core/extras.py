@@ -17,6 +17,8 @@ _EXTRA_OF_PACKAGE: Final = {
         ("fastapi", "multipart", "prometheus_client", "python_multipart", "starlette", "uvicorn"),
         "serve",
     ),
+    **dict.fromkeys(("fsspec", "obstore"), "cloud"),
+    **dict.fromkeys(("ray", "pandas", "pyarrow"), "ray"),
     "skimage": "demo",
 }  # fmt: skip
 

@@ -6,7 +6,7 @@ on sort order: what is unknown or ambiguous is an error that shows the folders f
 """
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import takewhile
 from pathlib import Path
@@ -16,16 +16,16 @@ from fauxto.core.artifacts import IMAGES
 from fauxto.core.errors import DataError
 from fauxto.core.labels import FOLDER_LABELS, FOLDER_SPLITS, LABELS, Label, Split
 from fauxto.data.listing import ListedFile, Listing
-from fauxto.data.path_table import read_listing, read_origins
+from fauxto.data.path_table import Origin, read_listing, read_origins
 
 __all__ = ["ListedFile", "Listing", "recognise"]
 
-_DROPPINGS: Final = {"thumbs.db", "desktop.ini", "__macosx", "ehthumbs.db"}
-_IMAGE_SUFFIXES: Final = {
+DROPPINGS: Final = {"thumbs.db", "desktop.ini", "__macosx", "ehthumbs.db"}
+IMAGE_SUFFIXES: Final = {
     ".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".png", ".apng", ".webp", ".gif", ".bmp", ".dib",
     ".tif", ".tiff", ".avif", ".heic", ".heif",
 }  # fmt: skip
-_ORIGIN_TABLES: Final = (IMAGES, "images.csv")
+ORIGIN_TABLES: Final = (IMAGES, "images.csv")
 _FLAGS: Final = (
     "name the folders real and fake (also below train, val, test), or say which is which with "
     "--real DIR --fake DIR"
@@ -69,18 +69,23 @@ def recognise(data: Path, *, real: Sequence[Path] = (), fake: Sequence[Path] = (
         listing = _list_folder(data)
     else:
         listing = read_listing(data)
-    _require_both_labels(data, listing)
+    require_both_labels(data, listing.kind, listing.files)
     return replace(listing, files=tuple(sorted(listing.files, key=lambda file: file.path)))
 
 
-def _require_both_labels(data: Path, listing: Listing) -> None:
-    if not listing.files:
+def require_both_labels(data: Path | str, kind: str, files: Sequence[ListedFile]) -> None:
+    """Check that there are images of both labels.
+
+    Raises:
+        DataError: there are not.
+    """
+    if not files:
         raise DataError(f"{data} holds no images: name a folder or table that does")
-    found = {file.label for file in listing.files}
+    found = {file.label for file in files}
     if len(found) < len(LABELS):
         (only,) = found
         raise DataError(
-            f"{data} holds only {only} images ({len(listing.files)} files; {listing.kind}): both "
+            f"{data} holds only {only} images ({len(files)} files; {kind}): both "
             f"classes are needed; {_FLAGS}"
         )
 
@@ -100,7 +105,7 @@ def _walk(root: Path, folder: str = "", above: tuple[tuple[int, int], ...] = ())
         raise DataError(f"cannot list the folder {root / folder}: {error.strerror}") from error
     here = (*above, (facts.st_dev, facts.st_ino))
     for entry in entries:
-        if entry.name.startswith(".") or entry.name.lower() in _DROPPINGS:
+        if entry.name.startswith(".") or entry.name.lower() in DROPPINGS:
             continue
         path = f"{folder}/{entry.name}" if folder else entry.name
         if _is_new_folder(entry, here):
@@ -120,15 +125,28 @@ def _is_new_folder(entry: os.DirEntry[str], above: tuple[tuple[int, int], ...]) 
 
 
 def _list_folder(data: Path) -> Listing:
+    return _join_origins(Listing(data, *label_names(data, _walk(data))))
+
+
+def label_names(data: Path | str, names: Iterable[str]) -> tuple[str, tuple[ListedFile, ...]]:
+    """Return how the names of files were understood, in words, and the files with their labels.
+
+    Args:
+        data: the folder or prefix that they lie in, for messages.
+        names: relative to it, ``/`` between folders.
+
+    Raises:
+        DataError: labels or splits are missing or ambiguous.
+    """
     places: dict[str, _Place] = {}
     labelled: list[tuple[str, _Place]] = []
     unlabelled: list[str] = []
-    for path in _walk(data):
+    for path in names:
         folder = path.rpartition("/")[0]
         place = places.get(folder) or places.setdefault(folder, _read_place(data, folder))
         if place.label is not None:
             labelled.append((path, place))
-        elif Path(path).suffix.lower() in _IMAGE_SUFFIXES:
+        elif Path(path).suffix.lower() in IMAGE_SUFFIXES:
             unlabelled.append(path)
     _require_recognised(data, labelled, unlabelled)
     used = {place for _, place in labelled}
@@ -137,18 +155,18 @@ def _list_folder(data: Path) -> Listing:
     wrapper = sum(1 for _ in takewhile(lambda names: len(set(names)) == 1, columns))
     files = (_to_file(path, place, wrapper) for path, place in labelled)
     folders = [folder for folder, place in places.items() if place.label is not None]
-    return _join_origins(Listing(data, _describe(folders), tuple(files)))
+    return _describe(folders), tuple(files)
 
 
-def _read_place(data: Path, folder: str) -> _Place:
+def _read_place(data: Path | str, folder: str) -> _Place:
     names = folder.split("/") if folder else []
     labels = {label for name in names if (label := FOLDER_LABELS.get(name.lower()))}
     splits = {split for name in names if (split := FOLDER_SPLITS.get(name.lower()))}
     if len(labels) > 1:
-        raise DataError(f"{data / folder} is ambiguous, it says real and fake: {_FLAGS}")
+        raise DataError(f"{data}/{folder} is ambiguous, it says real and fake: {_FLAGS}")
     if len(splits) > 1:
         raise DataError(
-            f"{data / folder} is ambiguous, it names {' and '.join(sorted(splits))}: "
+            f"{data}/{folder} is ambiguous, it names {' and '.join(sorted(splits))}: "
             "rename one of the folders, or use a table with path,label,split"
         )
     others = tuple(n for n in names if n.lower() not in FOLDER_LABELS.keys() | FOLDER_SPLITS.keys())
@@ -170,7 +188,7 @@ def _to_file(path: str, place: _Place, wrapper: int) -> ListedFile:
 
 
 def _require_recognised(
-    data: Path, labelled: list[tuple[str, _Place]], unlabelled: list[str]
+    data: Path | str, labelled: list[tuple[str, _Place]], unlabelled: list[str]
 ) -> None:
     if not unlabelled:
         return
@@ -183,7 +201,7 @@ def _require_recognised(
     )
 
 
-def _require_all_or_no_splits(data: Path, places: dict[str, _Place]) -> None:
+def _require_all_or_no_splits(data: Path | str, places: dict[str, _Place]) -> None:
     labelled = {folder: place for folder, place in places.items() if place.label is not None}
     without = sorted(folder for folder, place in labelled.items() if place.split is None)
     if without and len(without) < len(labelled):
@@ -219,19 +237,27 @@ def _alternatives(kind: str, names: set[str]) -> str:
 
 
 def _join_origins(listing: Listing) -> Listing:
-    table = next((path for name in _ORIGIN_TABLES if (path := listing.root / name).is_file()), None)
+    table = next((path for name in ORIGIN_TABLES if (path := listing.root / name).is_file()), None)
     if table is None:
         return listing
-    origins = read_origins(table)
-    files = tuple(
+    kind, files = add_origins(listing.kind, listing.files, read_origins(table), table.name)
+    return replace(listing, kind=kind, files=files)
+
+
+def add_origins(
+    kind: str, files: tuple[ListedFile, ...], origins: Mapping[str, Origin], table: str
+) -> tuple[str, tuple[ListedFile, ...]]:
+    """Return the files with source and generator as a table tells them, and so the words."""
+    matched = sum(file.path in origins for file in files)
+    if not matched:
+        return kind, files
+    told = tuple(
         replace(file, source=known.source, generator=known.generator)
         if (known := origins.get(file.path))
         else file
-        for file in listing.files
+        for file in files
     )
-    matched = sum(file.path in origins for file in files)
-    words = f"{listing.kind}; source and generator of {matched} files from {table.name}"
-    return replace(listing, kind=words, files=files) if matched else listing
+    return f"{kind}; source and generator of {matched} files from {table}", told
 
 
 def _list_given(data: Path, real: Sequence[Path], fake: Sequence[Path]) -> Listing:

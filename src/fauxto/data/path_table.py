@@ -1,5 +1,6 @@
 """Tables of image paths that users bring: CSV, Parquet, JSON list or JSON lines."""
 
+import io
 import json
 import os
 from collections.abc import Callable
@@ -11,6 +12,7 @@ import polars as pl
 
 from fauxto.core.errors import DataError
 from fauxto.core.labels import FOLDER_LABELS, FOLDER_SPLITS, Label
+from fauxto.data import storage
 from fauxto.data.listing import ListedFile, Listing
 
 _COLUMNS: Final = ("path", "label", "split", "source", "generator")
@@ -76,7 +78,7 @@ def read_paths(table: Path) -> list[str]:
     return frame["path"].drop_nulls().to_list()
 
 
-def read_origins(table: Path) -> dict[str, Origin]:
+def read_origins(table: Path | str) -> dict[str, Origin]:
     """Return source and generator by path, from a table with a ``path`` column.
 
     Raises:
@@ -92,17 +94,17 @@ def read_origins(table: Path) -> dict[str, Origin]:
     return {path: Origin(source, generator) for path, source, generator in rows}
 
 
-def _read_strings(table: Path) -> pl.DataFrame:
+def _read_strings(table: Path | str) -> pl.DataFrame:
     """Return the known columns of a table as text, empty cells null."""
-    suffix = table.suffix.lower()
-    readers: dict[str, Callable[[Path], pl.DataFrame]] = {
+    suffix = Path(table).suffix.lower()
+    readers: dict[str, Callable[[io.BytesIO], pl.DataFrame]] = {
         ".csv": _read_csv, ".parquet": pl.read_parquet, ".json": _read_json,
         ".jsonl": _read_json_lines, ".ndjson": _read_json_lines,
     }  # fmt: skip
     if suffix not in readers:
         raise DataError(f"{table} is not a table that fauxto reads: {', '.join(readers)}")
     try:
-        frame = readers[suffix](table)
+        frame = readers[suffix](io.BytesIO(storage.read(str(table))))
         frame = frame.with_columns(pl.col(frame.columns).cast(pl.String, strict=True))
     except (pl.exceptions.PolarsError, OSError, ValueError, TypeError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
@@ -110,17 +112,17 @@ def _read_strings(table: Path) -> pl.DataFrame:
     return frame.with_columns(pl.when(pl.all() != "").then(pl.all()))
 
 
-def _read_csv(table: Path) -> pl.DataFrame:
+def _read_csv(table: io.BytesIO) -> pl.DataFrame:
     # A byte order mark, as spreadsheets write, is dropped by polars.
     return pl.read_csv(table, infer_schema=False)
 
 
-def _read_json(table: Path) -> pl.DataFrame:
-    return _from_rows(json.loads(table.read_text("utf-8")))
+def _read_json(table: io.BytesIO) -> pl.DataFrame:
+    return _from_rows(json.load(table))
 
 
-def _read_json_lines(table: Path) -> pl.DataFrame:
-    lines = table.read_text("utf-8").splitlines()
+def _read_json_lines(table: io.BytesIO) -> pl.DataFrame:
+    lines = table.getvalue().decode("utf-8").splitlines()
     return _from_rows([json.loads(line) for line in lines if line.strip()])
 
 

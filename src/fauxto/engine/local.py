@@ -5,7 +5,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Generator, Sequence
 from multiprocessing.connection import wait
-from typing import Final, Generic, TypeVar
+from typing import Final, Generic, Self, TypeVar
 
 from fauxto.engine.worker import STOP_TIMEOUT_S, Worker, WorkerStartError, describe_end
 
@@ -48,54 +48,75 @@ def map_rows(
     """
     if not rows:
         return
-    pool = _Pool(function, rows, workers, timeout_s, memory_limit_bytes, on_lost)
-    try:
-        pool.start()
-        for index in range(len(rows)):
-            while index not in pool.results:
-                pool.step(index)
-                progress(pool.finished)
-            yield pool.results.pop(index)
-    finally:
-        pool.stop()
+    size = max(1, min(workers, len(rows)))
+    with RowPool(
+        function,
+        workers=size,
+        timeout_s=timeout_s,
+        memory_limit_bytes=memory_limit_bytes,
+        on_lost=on_lost,
+    ) as pool:
+        yield from pool.map(rows, progress=progress)
 
 
-class _Pool(Generic[T, R]):
-    """Workers, what they were given, and what came back."""
+class RowPool(Generic[T, R]):
+    """The workers of ``map_rows``, kept for one sequence of rows after another.
+
+    What a worker loads for its first row is there for all later ones.
+    """
 
     def __init__(
         self,
         function: Callable[[T], R],
-        rows: Sequence[T],
+        *,
         workers: int,
         timeout_s: float,
         memory_limit_bytes: int | None,
         on_lost: Callable[[T, str], R],
     ) -> None:
-        self.rows = rows
+        """Start nothing yet; ``with`` starts and ends the workers. Arguments as ``map_rows``."""
         self.timeout_s = timeout_s
         self.memory_limit_bytes = memory_limit_bytes
         self.on_lost = on_lost
         self.payload = pickle.dumps(function)
-        self.size = max(1, min(workers, len(rows)))
-        self.chunk = max(1, min(_MAX_CHUNK, len(rows) // (self.size * 8)))
+        self.size = workers
         self.workers: list[Worker] = []
+        self._begin(())
+
+    def __enter__(self) -> Self:
+        for _ in range(self.size):
+            self.workers.append(Worker(self.payload, self.memory_limit_bytes))
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for worker in self.workers:
+            worker.stop()
+        self.workers.clear()
+
+    def map(
+        self, rows: Sequence[T], *, progress: Callable[[int], None]
+    ) -> Generator[R, None, None]:
+        """Yield the function of each row, in their order; see ``map_rows``.
+
+        The sequence must be used up before the next one is begun.
+        """
+        self._begin(rows)
+        for index in range(len(rows)):
+            while index not in self.results:
+                self._step(index)
+                progress(self.finished)
+            yield self.results.pop(index)
+
+    def _begin(self, rows: Sequence[T]) -> None:
+        self.rows = rows
+        self.chunk = max(1, min(_MAX_CHUNK, len(rows) // (self.size * 8)))
         self.results: dict[int, R] = {}
         self.finished = 0
         self.next_index = 0
         self.returned: deque[int] = deque()
         """Rows that were given to a worker which ended before it reached them."""
 
-    def start(self) -> None:
-        for _ in range(self.size):
-            self.workers.append(Worker(self.payload, self.memory_limit_bytes))
-
-    def stop(self) -> None:
-        for worker in self.workers:
-            worker.stop()
-        self.workers.clear()
-
-    def step(self, wanted: int) -> None:
+    def _step(self, wanted: int) -> None:
         """Give out work, then wait for the next message, death or deadline."""
         self._give_out(wanted)
         soon = time.monotonic() + STOP_TIMEOUT_S

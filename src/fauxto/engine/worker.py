@@ -45,6 +45,24 @@ def _interrupts_held() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
+@contextmanager
+def _main_unnamed() -> Iterator[None]:
+    """Keep a new process from running this one's main script again: a worker needs none of it.
+
+    The script may be anything: a user's own without a guard, or that of a cluster's worker, which
+    takes seconds to load.
+    """
+    main = sys.modules["__main__"]
+    known = {name: getattr(main, name, None) for name in ("__spec__", "__file__")}
+    try:
+        main.__spec__ = None
+        main.__file__ = None
+        yield
+    finally:
+        for name, value in known.items():
+            setattr(main, name, value)
+
+
 class Worker:
     """A process, the pipe to it, and the rows it was given.
 
@@ -65,7 +83,7 @@ class Worker:
         self.process = context.Process(
             target=_work, args=(theirs, payload, memory_limit_bytes), daemon=True
         )
-        with _interrupts_held():
+        with _interrupts_held(), _main_unnamed():
             self.process.start()
             # At exit multiprocessing asks daemons to end by SIGTERM, which workers ignore, and
             # waits for them; this comes before, and also where nobody holds the worker any more.

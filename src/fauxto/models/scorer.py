@@ -47,12 +47,13 @@ def bundled_detector() -> Path:
     return BUNDLED
 
 
-def open_scorer(model: Path, device: str = "cpu") -> Scorer:
+def open_scorer(model: Path, device: str = "cpu", *, threads: int = 0) -> Scorer:
     """Open an ONNX file or, where torch is installed, a run folder.
 
     Args:
         model: ``.onnx`` file written by ``fauxto export``, or folder written by ``fauxto train``.
         device: where a run folder's network computes.
+        threads: of ONNX Runtime for one call; 0 lets it choose.
 
     Raises:
         ArtifactError: there is no usable model.
@@ -67,4 +68,4 @@ def open_scorer(model: Path, device: str = "cpu") -> Scorer:
         from fauxto.models.torch_scorer import TorchScorer  # noqa: PLC0415
 
         return TorchScorer(model, device)
-    return OnnxScorer(model)
+    return OnnxScorer(model, threads=threads)

@@ -1,8 +1,7 @@
 """The verb: leave out what is broken, split, and bring every picture to one size."""
 
 import shutil
-from dataclasses import dataclass
-from functools import partial
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -22,24 +21,37 @@ from fauxto.core.artifacts import (
 )
 from fauxto.core.choices import Match, SplitMethod
 from fauxto.core.errors import DataError, ImageStatus
-from fauxto.core.labels import Split
+from fauxto.core.labels import Label, Split
 from fauxto.core.notebook import Shown
 from fauxto.core.progress import Progress, silent
 from fauxto.core.recipe import PrepareOptions
 from fauxto.core.records import ClassCounts
+from fauxto.data import storage
+from fauxto.data.labelled import is_plain, list_labelled
 from fauxto.data.prepared import digest_rows, open_dataset
 from fauxto.data.split import assign_splits
+from fauxto.data.stored import StoredImage
 from fauxto.data.table import read_images, write_table
-from fauxto.engine.local import map_rows
+from fauxto.engine.part import Engine, PartWork
+from fauxto.engine.parts import run_parts
+from fauxto.engine.plan import PART_ROWS, list_images, open_plan, read_frame
 from fauxto.imaging.decode import Limits
 from fauxto.imaging.squares import Squares
 from fauxto.prepare.match import match_geometry
 from fauxto.prepare.match_bytes import match_bytes
-from fauxto.prepare.standardise import Job, draw_quality, lose, name_picture, standardise
+from fauxto.prepare.standardise import (
+    OUTCOME_SCHEMA,
+    Outcome,
+    StandardiseRow,
+    lose,
+    place_picture,
+)
 from fauxto.prepare.table import count, list_failed, require_both_labels, tabulate
 
 TIMEOUT_S: Final = 60.0
 MEMORY_LIMIT_BYTES: Final = 3 << 30
+
+PARTS_DIR: Final = "parts"
 
 UNMATCHED: Final = "unmatched"
 """Status of a readable file that ``match`` left out."""
@@ -73,13 +85,14 @@ class PrepareResult(Shown):
     reused: bool
 
 
-def prepare(
-    data: Path,
+def prepare(  # noqa: PLR0913 - the command's options
+    data: Path | str,
     *,
     audit: Path | None,
     out: Path,
     options: PrepareOptions | None = None,
     workers: int = 2,
+    engine: Engine | None = None,
     overwrite: bool = False,
     progress: Progress = silent,
     squares: Path | None = None,
@@ -92,6 +105,7 @@ def prepare(
         out: folder to write.
         options: size, fit, split and what to match.
         workers: processes.
+        engine: who makes the pictures; default ``workers`` processes here.
         overwrite: replace an earlier result.
         progress: told how many pictures are done.
         squares: folder where the audit kept pictures at this size; what is missing is made.
@@ -105,10 +119,12 @@ def prepare(
         raise DataError(f"run 'fauxto audit {data} --out AUDIT' first and give --audit AUDIT")
     require_finished(audit, "audit")
     stamp = read_json(audit / STAMP)
+    data = str(data)
     root = _find_root(data, stamp["arguments"])
     arguments = {"audit": stamp["fingerprint"], "options": _name_options(options)}
     claim = claim_folder(out, "prepare", arguments, overwrite=overwrite)
     if claim.state is FolderState.DONE:
+        shutil.rmtree(out / PARTS_DIR, ignore_errors=True)
         return _read_result(out)
     images = read_images(audit / IMAGES)
     usable = images.filter(pl.col("status") == ImageStatus.OK.value)
@@ -119,34 +135,30 @@ def prepare(
             shutil.rmtree(out)
         raise
     preprocess = options.preprocess
-    targets = [_place(row) for row in plan.rows.iter_rows(named=True)]
-    limits = Limits(max_pixels=int(stamp["arguments"]["max_pixels"]))
-    kept = Squares(squares, preprocess) if squares else None
-    jobs = [
-        Job(
-            path,
-            root / path,
-            out / target,
-            preprocess,
-            limits,
-            _choose_quality(path, options),
-            kept.path_of(sha256) if kept else None,
-        )
-        for path, sha256, target in zip(
-            plan.rows["path"], plan.rows["sha256"], targets, strict=True
-        )
-    ]
-    outcomes = list(
-        map_rows(
-            standardise,
-            jobs,
-            workers=workers,
-            timeout_s=TIMEOUT_S,
-            memory_limit_bytes=MEMORY_LIMIT_BYTES,
-            on_lost=lose,
-            progress=partial(_tell, progress, len(jobs)),
-        )
+    row = StandardiseRow(
+        str(out),
+        preprocess,
+        Limits(max_pixels=int(stamp["arguments"]["max_pixels"])),
+        options.seed if Match.CONTAINER in options.match else None,
+        Squares(squares, preprocess) if squares else None,
     )
+    stored = _find_images(data, root, plan.rows)
+    parts = open_plan(storage.join(str(out), PARTS_DIR), "prepare", arguments, part_rows=PART_ROWS)
+    work = PartWork(
+        list_images(parts, stored),
+        function=row,
+        on_lost=lose,
+        schema=OUTCOME_SCHEMA,
+        timeout_s=TIMEOUT_S,
+        memory_limit_bytes=MEMORY_LIMIT_BYTES,
+    )
+    done = run_parts(work, engine or Engine(workers=workers), progress)
+    outcomes = [
+        Outcome(**{**row, "status": ImageStatus(row["status"])})
+        for part in done.parts()
+        for row in read_frame(part).iter_rows(named=True)
+    ]
+    targets = [place_picture(image) for image in stored]
     table = tabulate(plan.rows, targets, outcomes, options.size_px)
     failed = list_failed(plan.rows, outcomes)
     plan, table = _match_made(plan, table, options)
@@ -172,6 +184,7 @@ def prepare(
     write_table(out / IMAGES, table)
     write_json(out / PREPARE, document)
     finish_folder(claim)
+    shutil.rmtree(out / PARTS_DIR, ignore_errors=True)
     return _result(out, document, reused=False)
 
 
@@ -223,10 +236,6 @@ def _match_made(
     return plan, matched.kept
 
 
-def _choose_quality(path: str, options: PrepareOptions) -> int | None:
-    return draw_quality(path, options.seed) if Match.CONTAINER in options.match else None
-
-
 def _remove_strays(out: Path, pictures: set[str]) -> None:
     """Remove half-written files of a killed call: ImageFolder would take them for pictures."""
     for path in out.glob("*/*/*"):
@@ -234,20 +243,23 @@ def _remove_strays(out: Path, pictures: set[str]) -> None:
             path.unlink()
 
 
-def _tell(progress: Progress, total: int, done: int) -> None:
-    progress("prepare", done, total)
+def _find_root(data: str, audited: dict[str, Any]) -> str:
+    here = data if storage.is_url(data) else str(Path(data).resolve())
+    if here != audited["data"]:
+        raise DataError(f"the audit is of {audited['data']}, not of {here}: audit these data first")
+    return str(audited["root"])
 
 
-def _find_root(data: Path, audited: dict[str, Any]) -> Path:
-    if str(data.resolve()) != audited["data"]:
-        raise DataError(
-            f"the audit is of {audited['data']}, not of {data.resolve()}: audit these data first"
-        )
-    return Path(audited["root"])
-
-
-def _place(row: dict[str, Any]) -> str:
-    return f"{row['split']}/{row['label']}/{name_picture(row['path'])}"
+def _find_images(data: str, root: str, rows: pl.DataFrame) -> list[StoredImage]:
+    """Return where the bytes of the rows are, in their order, with the split that they are for."""
+    stored = {} if is_plain(data) else {one.path: one for one in list_labelled(data).images}
+    images = []
+    for row in rows.select("path", "label", "split", "sha256").iter_rows(named=True):
+        path = row["path"]
+        at = stored.get(path, StoredImage(path, storage.join(root, path)))
+        label, split = Label(row["label"]), Split(row["split"])
+        images.append(replace(at, label=label, split=split, sha256=row["sha256"]))
+    return images
 
 
 def _describe(options: PrepareOptions, *, own_val: bool) -> str:

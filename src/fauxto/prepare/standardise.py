@@ -3,18 +3,21 @@
 import hashlib
 import io
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
+import polars as pl
 from PIL import Image
 
-from fauxto.core.artifacts import write_bytes
 from fauxto.core.errors import ImageStatus, UnreadableImage
 from fauxto.core.records import Preprocess
+from fauxto.data import storage
+from fauxto.data.stored import StoredImage, read_image
 from fauxto.imaging.decode import Limits, decode_rgb, read_bytes
 from fauxto.imaging.preprocess import load_fitted
-from fauxto.imaging.squares import encode_square
+from fauxto.imaging.squares import Squares, encode_square
 
 QUALITIES: Final = range(60, 81)
 """JPEG qualities of which each picture gets one where containers are matched.
@@ -36,8 +39,8 @@ class Job:
 
     Attributes:
         original: path relative to the audited root.
-        source: the file.
-        target: the PNG to write.
+        source: the file, or where else its bytes are.
+        target: the PNG to write, as a path or URL.
         preprocess: size, fit and resampling.
         limits: of the source.
         jpeg_quality: compress the picture like a JPEG of this quality before it is stored.
@@ -45,8 +48,8 @@ class Job:
     """
 
     original: str
-    source: Path
-    target: Path
+    source: Path | StoredImage
+    target: Path | str
     preprocess: Preprocess
     limits: Limits
     jpeg_quality: int | None = None
@@ -97,13 +100,13 @@ def standardise(job: Job) -> Outcome:
     Raises:
         ArtifactError: the picture cannot be written.
     """
-    if job.target.is_file():
+    if isinstance(job.target, Path) and job.target.is_file():
         return _outcome(job, job.target.read_bytes())
     try:
         content = _make(job)
     except UnreadableImage as error:
         return Outcome(job.original, error.status, str(error))
-    write_bytes(job.target, content)
+    storage.write(str(job.target), content)
     return _outcome(job, content)
 
 
@@ -115,11 +118,15 @@ def _make(job: Job) -> bytes:
             return content
         picture = decode_rgb(content, job.limits).rgb
     else:
-        content = read_bytes(job.source, job.limits)
+        content = _read(job.source, job.limits)
         picture = load_fitted(content, job.preprocess, job.limits)
     if job.jpeg_quality is not None:
         picture = compress(picture, job.jpeg_quality)
     return encode_square(picture)
+
+
+def _read(source: Path | StoredImage, limits: Limits) -> bytes:
+    return read_bytes(source, limits) if isinstance(source, Path) else read_image(source, limits)
 
 
 def _outcome(job: Job, content: bytes) -> Outcome:
@@ -131,6 +138,60 @@ def _outcome(job: Job, content: bytes) -> Outcome:
     )
 
 
-def lose(job: Job, reason: str) -> Outcome:
-    """Return the outcome of a job whose worker hung or died."""
-    return Outcome(job.original, ImageStatus.UNDECODABLE, reason)
+OUTCOME_SCHEMA: Final[dict[str, pl.DataType]] = {
+    "original": pl.String(),
+    "status": pl.String(),
+    "error": pl.String(),
+    "bytes": pl.Int64(),
+    "sha256": pl.String(),
+}
+"""Columns of a part: what became of each picture."""
+
+
+@dataclass(frozen=True)
+class StandardiseRow:
+    """An audited image to its picture in the data set; the row says what became of it.
+
+    Attributes:
+        out: folder of the data set, as a path or URL.
+        preprocess: size, fit and resampling.
+        limits: of the source.
+        seed: of the JPEG qualities, where containers are matched; None where they are not.
+        squares: where the audit kept pictures at this size.
+    """
+
+    out: str
+    preprocess: Preprocess
+    limits: Limits
+    seed: int | None = None
+    squares: Squares | None = None
+
+    def __call__(self, image: StoredImage) -> Mapping[str, Any]:
+        """Make one picture."""
+        target = storage.join(self.out, place_picture(image))
+        kept = self.squares and image.sha256 and self.squares.path_of(image.sha256)
+        job = Job(
+            image.path,
+            image,
+            target if storage.is_url(self.out) else Path(target),
+            self.preprocess,
+            self.limits,
+            None if self.seed is None else draw_quality(image.path, self.seed),
+            kept or None,
+        )
+        return vars_of(standardise(job))
+
+
+def place_picture(image: StoredImage) -> str:
+    """Return where an image's picture lies in the data set, by its split and label."""
+    return f"{image.split}/{image.label}/{name_picture(image.path)}"
+
+
+def vars_of(outcome: Outcome) -> Mapping[str, Any]:
+    """Return an outcome as a row of ``OUTCOME_SCHEMA``."""
+    return {name: getattr(outcome, name) for name in OUTCOME_SCHEMA}
+
+
+def lose(image: StoredImage, reason: str) -> Mapping[str, Any]:
+    """Return the row of an image whose worker hung or died."""
+    return vars_of(Outcome(image.path, ImageStatus.UNDECODABLE, reason))

@@ -1,0 +1,171 @@
+"""Ray does what is done here, also when workers, nodes and drivers are lost: slow."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import fields
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from fauxto.core.artifacts import FolderState
+from fauxto.core.choices import EngineName
+from fauxto.core.progress import silent
+from fauxto.data.stored import StoredImage
+from fauxto.engine.part import Engine, PartWork
+from fauxto.engine.parts import run_parts
+from fauxto.engine.plan import list_images, open_plan, read_frame
+
+pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
+HERE = str(Path(__file__).parent)
+ENV = {
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_worker_niceness": "0",
+    "PYTHONPATH": os.pathsep.join([HERE, os.environ.get("PYTHONPATH", "")]),
+}
+NAMES = [
+    f"picture {n:03d}{' die' if n == 37 else ' bad' if n % 20 == 0 else ''}" for n in range(200)
+]
+
+
+@pytest.fixture(autouse=True)
+def importable(monkeypatch):
+    for name, value in ENV.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.syspath_prepend(HERE)
+
+
+@pytest.fixture
+def cluster(importable):
+    """Start a cluster on this machine, and end it."""
+    ray = pytest.importorskip("ray")
+    ray.init(
+        num_cpus=2, object_store_memory=100 << 20, include_dashboard=False, log_to_driver=False
+    )
+    yield ray
+    ray.shutdown()
+
+
+def plan_work(folder, plan_class=None):
+    import rows_for_workers
+
+    plan = open_plan(str(folder), "measure", {}, part_rows=10)
+    plan = list_images(plan, (StoredImage(name, name) for name in NAMES))
+    if plan_class is not None:
+        plan = plan_class(**{field.name: getattr(plan, field.name) for field in fields(plan)})
+    return PartWork(
+        plan, rows_for_workers.measure, rows_for_workers.lose, rows_for_workers.SCHEMA, 20.0
+    )
+
+
+def rows(folder):
+    return pl.concat([read_frame(str(path)) for path in sorted(Path(folder).glob("part-*"))])
+
+
+def expect(tmp_path):
+    run_parts(plan_work(tmp_path / "local"), Engine(workers=2), silent)
+    return rows(tmp_path / "local")
+
+
+def test_rows_are_those_made_here_whatever_is_lost(tmp_path, cluster):
+    expected = expect(tmp_path)
+    assert expected["path"].to_list() == NAMES
+    assert expected["error"].drop_nulls().len() == 11
+    for workers in (1, 2):
+        plan = run_parts(
+            plan_work(tmp_path / f"{workers}"), Engine(EngineName.RAY, workers), silent
+        )
+        assert rows(tmp_path / f"{workers}").equals(expected)
+        assert (plan.sums.rows, plan.sums.ok, plan.sums.errors) == (200, 189, 11)
+
+    killed = []
+
+    def kill_at(stage, done, total, note=""):
+        if done >= 30 and not killed:
+            found = subprocess.run(
+                ["pgrep", "-P", str(raylet()), "-f", "ray::.*MapBatches"],
+                capture_output=True, text=True, check=False,
+            ).stdout.split()  # fmt: skip
+            for pid in map(int, found[:1]):
+                os.kill(pid, signal.SIGKILL)
+                killed.append(pid)
+
+    def raylet():
+        command = ["pgrep", "-P", str(os.getpid()), "-x", "raylet"]
+        return int(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+
+    run_parts(plan_work(tmp_path / "killed"), Engine(EngineName.RAY, 2), kill_at)
+    assert killed
+    assert rows(tmp_path / "killed").equals(expected)
+
+    import rows_for_workers
+
+    work = plan_work(tmp_path / "full", rows_for_workers.FullOnce)
+    plan = run_parts(work, Engine(EngineName.RAY, 2), silent)
+    assert plan.sums.rows == 200
+    assert len(list((tmp_path / "full").glob(".tried-*"))) == 20
+    assert rows(tmp_path / "full").equals(expected)
+
+
+DRIVER = """
+import sys
+sys.path.insert(0, sys.argv[2])
+import test_ray
+from fauxto.core.choices import EngineName
+from fauxto.core.progress import silent
+from fauxto.engine.part import Engine
+from fauxto.engine.parts import run_parts
+run_parts(test_ray.plan_work(sys.argv[1]), Engine(EngineName.RAY, 2), silent)
+"""
+
+
+def test_a_killed_driver_is_completed_by_the_next_call(tmp_path):
+    out = tmp_path / "out"
+    driver = subprocess.Popen([sys.executable, "-c", DRIVER, str(out), HERE])
+    while not (out / "part-000001.parquet").exists():
+        assert driver.poll() is None
+        time.sleep(0.02)
+    driver.send_signal(signal.SIGKILL)
+    driver.wait()
+    time.sleep(3)  # its cluster ends with it
+    done = len(list(out.glob("part-*")))
+    assert 2 <= done < 20
+    again = plan_work(out)
+    assert again.plan.state is FolderState.RESUMED
+    run_parts(again, Engine(workers=2), silent)
+    assert rows(out).equals(expect(tmp_path))
+
+
+NODES = """
+import sys, threading, time
+sys.path.insert(0, sys.argv[2])
+from pathlib import Path
+from ray.cluster_utils import Cluster
+import ray, test_ray
+from fauxto.core.choices import EngineName
+from fauxto.engine.part import Engine
+from fauxto.engine.parts import run_parts
+small = {"object_store_memory": 80 << 20, "include_dashboard": False}
+cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, **small})
+lost = cluster.add_node(num_cpus=1, object_store_memory=80 << 20)
+ray.init(address=cluster.address, log_to_driver=False)
+gone = []
+def lose(stage, done, total, note=""):
+    if done >= 20 and not gone:
+        gone.append(1)
+        cluster.remove_node(lost, allow_graceful=False)
+plan = run_parts(test_ray.plan_work(sys.argv[1]), Engine(EngineName.RAY, 2), lose)
+print("lost", len(gone), "nodes,", plan.sums.rows, "rows", flush=True)
+ray.shutdown()
+cluster.shutdown()
+"""
+
+
+def test_a_lost_node_loses_no_row(tmp_path):
+    command = [sys.executable, "-W", "ignore", "-c", NODES, str(tmp_path / "out"), HERE]
+    ended = subprocess.run(command, capture_output=True, text=True, check=False, timeout=280)
+    assert "lost 1 nodes, 200 rows" in ended.stdout, ended.stderr[-2000:]
+    assert rows(tmp_path / "out").equals(expect(tmp_path))
