@@ -1,4 +1,4 @@
-"""Ray does what is done here, also when workers, nodes and drivers are lost: slow."""
+"""Ray does what is done here, also when workers, nodes and drivers are lost: mostly slow."""
 
 import os
 import signal
@@ -19,7 +19,7 @@ from fauxto.engine.part import Engine, PartWork
 from fauxto.engine.parts import run_parts
 from fauxto.engine.plan import list_images, open_plan, read_frame
 
-pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
+pytestmark = pytest.mark.filterwarnings("ignore")
 HERE = str(Path(__file__).parent)
 ENV = {
     "RAY_USAGE_STATS_ENABLED": "0",
@@ -49,11 +49,11 @@ def cluster(importable):
     ray.shutdown()
 
 
-def plan_work(folder, plan_class=None):
+def plan_work(folder, names=NAMES, plan_class=None):
     import rows_for_workers
 
     plan = open_plan(str(folder), "measure", {}, part_rows=10)
-    plan = list_images(plan, (StoredImage(name, name) for name in NAMES))
+    plan = list_images(plan, (StoredImage(name, name) for name in names))
     if plan_class is not None:
         plan = plan_class(**{field.name: getattr(plan, field.name) for field in fields(plan)})
     return PartWork(
@@ -70,6 +70,14 @@ def expect(tmp_path):
     return rows(tmp_path / "local")
 
 
+def test_rows_on_ray_are_those_made_here(tmp_path, cluster):
+    plan = run_parts(plan_work(tmp_path / "ray", NAMES[:30]), Engine(EngineName.RAY, 2), silent)
+    run_parts(plan_work(tmp_path / "local", NAMES[:30]), Engine(workers=2), silent)
+    assert rows(tmp_path / "ray").equals(rows(tmp_path / "local"))
+    assert (plan.sums.rows, plan.sums.ok, plan.sums.errors) == (30, 28, 2)
+
+
+@pytest.mark.slow
 def test_rows_are_those_made_here_whatever_is_lost(tmp_path, cluster):
     expected = expect(tmp_path)
     assert expected["path"].to_list() == NAMES
@@ -103,7 +111,7 @@ def test_rows_are_those_made_here_whatever_is_lost(tmp_path, cluster):
 
     import rows_for_workers
 
-    work = plan_work(tmp_path / "full", rows_for_workers.FullOnce)
+    work = plan_work(tmp_path / "full", plan_class=rows_for_workers.FullOnce)
     plan = run_parts(work, Engine(EngineName.RAY, 2), silent)
     assert plan.sums.rows == 200
     assert len(list((tmp_path / "full").glob(".tried-*"))) == 20
@@ -122,6 +130,7 @@ run_parts(test_ray.plan_work(sys.argv[1]), Engine(EngineName.RAY, 2), silent)
 """
 
 
+@pytest.mark.slow
 def test_a_killed_driver_is_completed_by_the_next_call(tmp_path):
     out = tmp_path / "out"
     driver = subprocess.Popen([sys.executable, "-c", DRIVER, str(out), HERE])
@@ -164,6 +173,7 @@ cluster.shutdown()
 """
 
 
+@pytest.mark.slow
 def test_a_lost_node_loses_no_row(tmp_path):
     command = [sys.executable, "-W", "ignore", "-c", NODES, str(tmp_path / "out"), HERE]
     ended = subprocess.run(command, capture_output=True, text=True, check=False, timeout=280)

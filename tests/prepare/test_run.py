@@ -167,7 +167,7 @@ def test_a_file_that_breaks_after_the_audit_is_left_out_with_its_error(audited, 
     assert result.excluded["not_an_image"] == 2
     excluded = read_json(result.out / "prepare.json")["excluded"]
     (gone,) = (row for row in excluded if row["path"] == "train/fake/03.png")
-    assert "No such file" in gone["error"]
+    assert "no such file" in gone["error"]
     assert "train/fake/03.png" not in set(open_dataset(result.out).images["original"])
 
 
