@@ -110,6 +110,23 @@ def test_distilled_is_a_run_of_its_own(dataset, tmp_path):
         fauxto_train(dataset, out, "--seeds", "3,1", "--distil", "--set", "distil.max_epochs=2")
 
 
+def test_only_the_best_teach_where_the_recipe_says_how_many(dataset, tmp_path):
+    out = tmp_path / "seeds"
+    fauxto_train(dataset, out, "--seeds", "3,1,2", "--distil", "--set", "distil.teachers=2")
+    losses = {seed: read_card(out / f"seed-{seed}").best_val_loss for seed in (3, 1, 2)}
+    worst = max(losses, key=losses.get)
+    expected = tuple(seed for seed in losses if seed != worst)
+    assert read_card(out / "distilled").teacher_seeds == expected
+
+
+def test_more_teachers_than_trainings_are_refused_before_any_training(dataset, tmp_path):
+    out = tmp_path / "seeds"
+    call = ["--seeds", "3,1", "--distil", "--set", "distil.teachers=3"]
+    with pytest.raises(RecipeError, match=r"distil\.teachers is 3 and there are 2 trainings"):
+        fauxto_train(dataset, out, *call)
+    assert not out.exists()
+
+
 def test_distilling_a_single_training_is_refused(dataset, tmp_path):
     call = ["train", str(dataset), "--out", str(tmp_path / "run"), "--distil"]
     result = CliRunner().invoke(app, call)

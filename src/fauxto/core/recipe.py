@@ -166,10 +166,13 @@ class DistilRecipe(Record):
     Whatever is not named here is done as in their training.
     """
 
+    teachers: Annotated[int, Field(ge=2)] | None = None
+    """Of the trainings, so many with the lowest validation loss teach; default all."""
     lr: Annotated[float, Field(gt=0)] = 1e-3
-    """Learning rate, of the last layers where ``layer_decay`` is below 1."""
+    """Learning rate, of all layers: none of them is new."""
+    warmup_epochs: Annotated[float, Field(ge=0)] = 0.1
     max_epochs: Annotated[int, Field(ge=1)] = 1
-    mixup: Probability = 0.3
+    mixup: Probability = 0.5
     """Probability that the pictures of a batch are blended in pairs."""
 
 

@@ -52,7 +52,8 @@ def distil_runs(
     the teachers' mean opinion, as the recipe's ``distil`` section says.
 
     Args:
-        runs: finished trainings of the plan's recipe that differ in their seeds.
+        runs: finished trainings of the plan's recipe that differ in their seeds; those with the
+            lowest validation loss teach, as many as the recipe says.
         plan: of the first of them.
         out: run folder to write; the network takes the name of the folder that it lies in.
         device: where the networks compute.
@@ -78,7 +79,7 @@ def distil_runs(
     arguments = {
         **plan.arguments,
         "distil": recipe.distil.model_dump(mode="json"),
-        "teachers": [file_digest(run.out / STAMP) for run in runs],
+        "runs": [file_digest(run.out / STAMP) for run in runs],
     }
     claim = claim_folder(out, "train", arguments, overwrite=overwrite)
     if claim.state is FolderState.DONE:
@@ -86,7 +87,8 @@ def distil_runs(
     write_text(out / RECIPE, recipe_to_toml(recipe))
     keep_freed_memory()
     with deterministic(recipe.train.seed), open_logger(logger, out, recipe) as log:
-        teachers = [load_run(run.out, str(fabric.device)).module for run in runs]
+        chosen = choose_teachers(runs, recipe.distil.teachers)
+        teachers = [load_run(run.out, str(fabric.device)).module for run in chosen]
         student = _mean_of(teachers)
         update_bn(_inputs(plan, fabric, progress), student)
         fitted = fit(
@@ -106,17 +108,25 @@ def distil_runs(
         out.parent.name, plan.spec, recipe, plan.images.preprocess, fitted,
         runs[0].card.weights_source, str(fabric.device),
     )  # fmt: skip
-    seeds = tuple(run.card.seed for run in runs)
+    seeds = tuple(run.card.seed for run in chosen)
     card = write_run(claim, plan, trained, logits, teacher_seeds=seeds)
     return TrainResult(out, card, reused=False)
+
+
+def choose_teachers(runs: Sequence[TrainResult], number: int | None) -> list[TrainResult]:
+    """Return as many runs as asked for, or all, by validation loss; in the order given."""
+    best = sorted(runs, key=lambda run: run.card.best_val_loss)[:number]
+    return [run for run in runs if run in best]
 
 
 def student_recipe(recipe: Recipe) -> Recipe:
     """Return how the student is trained: as its teachers but for what ``distil`` says."""
     changes = {
         "lr": recipe.distil.lr,
+        "warmup_epochs": recipe.distil.warmup_epochs,
+        "layer_decay": 1.0,
         "max_epochs": recipe.distil.max_epochs,
-        "freeze_epochs": 0,  # its head is not new
+        "freeze_epochs": 0,
     }
     return recipe.model_copy(update={"train": recipe.train.model_copy(update=changes)})
 

@@ -81,13 +81,18 @@ def train_seeds(
         options: the other arguments of ``train``.
 
     Raises:
-        RecipeError: fewer than two seeds, or one twice.
+        RecipeError: fewer than two seeds, fewer than the recipe's teachers, or one twice.
         FauxtoError: as ``train``.
     """
     if len(seeds) < 2 or len(set(seeds)) < len(seeds):
         raise RecipeError(
             f"--seeds needs two or more different seeds and got "
             f"{','.join(map(str, seeds)) or 'none'}"
+        )
+    if distil and (recipe.distil.teachers or 0) > len(seeds):
+        raise RecipeError(
+            f"distil.teachers is {recipe.distil.teachers} and there are {len(seeds)} trainings: "
+            "name more --seeds"
         )
     recipes = [
         recipe.model_copy(update={"train": recipe.train.model_copy(update={"seed": seed})})
