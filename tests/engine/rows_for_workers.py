@@ -3,6 +3,7 @@
 import os
 import signal
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,12 +28,17 @@ def lose(image, reason):
 
 
 @dataclass(frozen=True)
-class FullOnce(Plan):
-    """A plan whose every part meets a full disk at its first try."""
+class OneDiskFull(Plan):
+    """A plan of which one of Ray's workers, the first to write, writes to a disk that is full."""
 
     def part(self, number):
-        mark = Path(self.folder) / f".tried-{number}"
-        if not mark.exists() and self.listed is not None and os.environ.get("RAY_JOB_ID"):
-            mark.touch()
-            return f"/dev/full/{number}"
-        return super().part(number)
+        if self.listed is None or not os.environ.get("RAY_JOB_ID"):
+            return super().part(number)
+        claim = Path(self.folder) / ".full"
+        with suppress(FileExistsError):
+            claim.symlink_to(str(os.getpid()))
+        if str(claim.readlink()) != str(os.getpid()):
+            return super().part(number)
+        with (Path(self.folder) / ".failed").open("a") as log:
+            log.write(f"{number}\n")
+        return str(Path(os.environ["FULL_DISK"]) / f"part-{number}")

@@ -12,6 +12,7 @@ import polars as pl
 from fauxto.audit.balance import summarise
 from fauxto.audit.figures import FigureJob, draw_figures
 from fauxto.audit.findings import find
+from fauxto.audit.near import Search
 from fauxto.audit.page import write_audit_page
 from fauxto.audit.records import Finding
 from fauxto.audit.tables import THUMBNAIL_SCHEMA, THUMBNAILS
@@ -24,17 +25,22 @@ from fauxto.core.artifacts import (
     write_text,
 )
 from fauxto.core.errors import ImageStatus
+from fauxto.core.progress import Progress
+from fauxto.data import storage
 from fauxto.data.table import IMAGE_SCHEMA, write_table
 from fauxto.engine.local import map_rows
+from fauxto.engine.part import Engine
 from fauxto.engine.plan import Plan
 
 FIGURES_TIMEOUT_S: Final = 120.0
+BLOCKS_DIR: Final = "near"
+"""Inside the folder of parts: pictures by what near duplicates are told by."""
 
 _logger = logging.getLogger(__name__)
 
 
 def conclude(
-    out: Path, plan: Plan, *, data: str, kind: str
+    out: Path, plan: Plan, *, data: str, kind: str, engine: Engine, progress: Progress
 ) -> tuple[pl.DataFrame, tuple[Finding, ...]]:
     """Run the checks, write everything but the stamp, and return images and findings.
 
@@ -43,7 +49,10 @@ def conclude(
         plan: with parts of images and thumbnails in one, sorted by path.
         data: what was audited.
         kind: how its layout was understood.
+        engine: who compares pictures where there are many.
+        progress: told how far that is.
     """
+    search = Search(storage.join(plan.folder, BLOCKS_DIR), engine, progress)
     parts = [Path(part) for part in plan.parts()]
     usable = pl.scan_parquet(parts).filter(pl.col("status") == ImageStatus.OK.value)
     write_table(out / THUMBNAILS, usable.select(list(THUMBNAIL_SCHEMA)))
@@ -52,7 +61,7 @@ def conclude(
     with ThreadPoolExecutor(1) as aside:
         drawn = aside.submit(_draw, FigureJob(tuple(parts), plan.listings()))
         images = pl.read_parquet(parts, columns=list(IMAGE_SCHEMA))
-        report = find(images, thumbnails)
+        report = find(images, thumbnails, search=search)
         images = images.drop("group").join(
             report.groups, on="path", how="left", maintain_order="left", validate="1:1"
         )

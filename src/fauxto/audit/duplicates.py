@@ -1,13 +1,16 @@
 """Pictures that occur more than once: within a class, across labels, across splits."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain
 from typing import Final
 
 import numpy as np
 import polars as pl
 
+from fauxto.audit.near import Search, search_near
 from fauxto.audit.records import Finding, count_words, describe_rows
-from fauxto.data.groups import connect, find_near_pairs
+from fauxto.data.groups import Looks, connect_all
 
 MIN_DETAIL: Final = 4.0
 """Standard deviation of a 16 × 16 grey thumbnail, in levels of 255, below which a picture is too
@@ -30,13 +33,16 @@ class Duplicates:
     groups: pl.DataFrame
 
 
-def find_duplicates(images: pl.DataFrame, thumbnails: pl.DataFrame | pl.LazyFrame) -> Duplicates:
+def find_duplicates(
+    images: pl.DataFrame, thumbnails: pl.DataFrame | pl.LazyFrame, search: Search | None = None
+) -> Duplicates:
     """Search exact copies (of bytes, of pixels) and near ones (mirrored too) and connect them.
 
     Args:
         images: the table of images.
         thumbnails: see ``tables.THUMBNAIL_SCHEMA``; files without a row there are compared by
             their bytes only.
+        search: how near ones are compared where there are many; default all at once, here.
     """
     thumbnails = thumbnails.lazy()
     pixels = thumbnails.select("path", "pixel_sha256", "phash_mirrored").collect()
@@ -45,9 +51,17 @@ def find_duplicates(images: pl.DataFrame, thumbnails: pl.DataFrame | pl.LazyFram
     rows = rows.with_row_index("row")
     same_bytes = _copies(rows, "sha256")
     same_pixels = _copies(rows, "pixel_sha256")
-    near, mirrored = _near(rows, thumbnails)
-    every = np.concatenate([same_bytes, same_pixels, near])
-    root = connect(rows.height, every[:, 0], every[:, 1])
+    has_near = np.zeros(rows.height, dtype=bool)
+    mirrored = 0
+
+    def near() -> Iterator[np.ndarray]:
+        nonlocal mirrored
+        for links, flipped in _near(rows, thumbnails, search):
+            has_near[links] = True
+            mirrored += flipped
+            yield links
+
+    root = connect_all(rows.height, chain([same_bytes, same_pixels], near()))
     rows = rows.with_columns(root=pl.Series(root, dtype=pl.Int64))
     rows = rows.with_columns(
         size=pl.len().over("root"),
@@ -60,7 +74,11 @@ def find_duplicates(images: pl.DataFrame, thumbnails: pl.DataFrame | pl.LazyFram
         *_plain(rows, same_bytes, "exact", "are byte for byte copies of another"),
         *_plain(rows, same_pixels, "pixels", "have exactly the pixels of another file"),
         *_plain(
-            rows, near, "near", "look almost like another", evidence={"mirrored_pairs": mirrored}
+            rows,
+            np.flatnonzero(has_near),
+            "near",
+            "look almost like another",
+            evidence={"mirrored_pairs": mirrored},
         ),
     )
     group = pl.when(pl.col("size") > 1).then("group").alias("group")
@@ -74,39 +92,55 @@ def _copies(rows: pl.DataFrame, column: str) -> np.ndarray:
     return pairs.filter(pl.col("first") != pl.col("row")).to_numpy().astype(np.int64).reshape(-1, 2)
 
 
-def _near(rows: pl.DataFrame, thumbnails: pl.LazyFrame) -> tuple[np.ndarray, int]:
-    """Return pairs of near duplicates that are not pixel copies, and how many are mirrored."""
-    known = rows.filter(pl.all_horizontal(pl.col("phash", "phash_mirrored").is_not_null()))
-    known = known.unique("pixel_sha256", keep="first", maintain_order=True)
-    if known.is_empty():
-        return np.empty((0, 2), dtype=np.int64), 0
-    grey, detail = _grey(thumbnails)
-    known = known.filter(pl.Series(detail[known["pixels"].to_numpy()] >= MIN_DETAIL))
-    grey = grey[known["pixels"].to_numpy()]
-    pairs = find_near_pairs(
-        known["phash"].cast(pl.UInt64).to_numpy(),
-        known["phash_mirrored"].cast(pl.UInt64).to_numpy(),
-        grey,
-    )
-    row = known["row"].to_numpy().astype(np.int64)
-    return np.stack([row[pairs.first], row[pairs.second]], axis=1), int(pairs.mirrored.sum())
-
-
-def _grey(thumbnails: pl.LazyFrame) -> tuple[np.ndarray, np.ndarray]:
-    """Return grey levels of 16 × 16 RGB thumbnails, shape (n, 16, 16), uint8, and their standard
-    deviations, shape (n,); 0 where null.
+def _near(
+    rows: pl.DataFrame, thumbnails: pl.LazyFrame, search: Search | None
+) -> Iterator[tuple[np.ndarray, int]]:
+    """Yield links between near duplicates that are not pixel copies, shape (links, 2), by rows,
+    and how many pairs are mirrored.
     """  # noqa: D205 - one sentence
-    n = thumbnails.select(pl.len()).collect().item()
-    grey = np.zeros((n, 16, 16), dtype=np.uint8)
-    detail = np.zeros(n, dtype=np.float32)
+    known = rows.filter(pl.all_horizontal(pl.col("phash", "phash_mirrored").is_not_null()))
+    known = known.unique("pixel_sha256", keep="first", maintain_order=True).sort("pixels")
+    numbers: list[np.ndarray] = []
+
+    def looks() -> Iterator[Looks]:
+        for looked, row in _look(known, thumbnails):
+            numbers.append(row)
+            yield looked
+
+    for near in search_near(looks(), search):
+        # By now every picture was looked at.
+        yield np.concatenate(numbers)[near.links], near.mirrored
+
+
+def _look(known: pl.DataFrame, thumbnails: pl.LazyFrame) -> Iterator[tuple[Looks, np.ndarray]]:
+    """Yield what pictures with detail are compared by, some at a time, and their rows."""
+    pixels = known["pixels"].to_numpy()
+    columns = known.select("phash", "phash_mirrored", "row")
+    total = thumbnails.select(pl.len()).collect().item()
+    for start in range(0, total, _GREY_ROWS):
+        first, last = np.searchsorted(pixels, (start, start + _GREY_ROWS))
+        if first == last:
+            continue
+        here = columns[int(first) : int(last)]
+        thumbs = thumbnails.select("thumb16").slice(start, _GREY_ROWS).collect()["thumb16"]
+        grey = _grey(thumbs.gather(pixels[first:last] - start))
+        detailed = grey.reshape(len(grey), 256).std(axis=1) >= MIN_DETAIL
+        here = here.filter(pl.Series(detailed))
+        looks = Looks(
+            here["phash"].cast(pl.UInt64).to_numpy(),
+            here["phash_mirrored"].cast(pl.UInt64).to_numpy(),
+            grey[detailed],
+        )
+        yield looks, here["row"].to_numpy().astype(np.int64)
+
+
+def _grey(thumbs: pl.Series) -> np.ndarray:
+    """Return grey levels of 16 × 16 RGB thumbnails, shape (n, 16, 16), uint8; 0 where null."""
+    grey = np.zeros((len(thumbs), 16, 16), dtype=np.uint8)
     weights = np.array([0.299, 0.587, 0.114], dtype=np.float32)
-    for start in range(0, n, _GREY_ROWS):
-        part = thumbnails.select("thumb16").slice(start, _GREY_ROWS).collect()["thumb16"]
-        here = start + np.flatnonzero(part.is_not_null().to_numpy())
-        rgb = np.frombuffer(b"".join(part.drop_nulls()), dtype=np.uint8).reshape(-1, 16, 16, 3)
-        grey[here] = np.rint(rgb @ weights)
-        detail[here] = grey[here].reshape(len(here), 256).std(axis=1)
-    return grey, detail
+    rgb = np.frombuffer(b"".join(thumbs.drop_nulls()), dtype=np.uint8).reshape(-1, 16, 16, 3)
+    grey[thumbs.is_not_null().to_numpy()] = np.rint(rgb @ weights)
+    return grey
 
 
 def _plain(

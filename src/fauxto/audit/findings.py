@@ -8,6 +8,7 @@ import polars as pl
 from fauxto.audit.balance import find_imbalance
 from fauxto.audit.duplicates import find_duplicates
 from fauxto.audit.integrity import find_broken
+from fauxto.audit.near import Search
 from fauxto.audit.quality import find_poor_quality
 from fauxto.audit.records import SEVERITIES, Finding, Shortcut
 from fauxto.audit.shortcuts import find_shortcuts, shortcut_findings
@@ -36,7 +37,11 @@ class FindingsReport:
 
 
 def find(
-    images: pl.DataFrame, thumbnails: pl.DataFrame | pl.LazyFrame, *, seed: int = 42
+    images: pl.DataFrame,
+    thumbnails: pl.DataFrame | pl.LazyFrame,
+    *,
+    search: Search | None = None,
+    seed: int = 42,
 ) -> FindingsReport:
     """Run every check.
 
@@ -44,9 +49,10 @@ def find(
         images: the table of images, one row a file; its ``group`` column is not read.
         thumbnails: ``tables.THUMBNAIL_SCHEMA``, a row for each image with status ``ok``; of a lazy
             frame only the columns and rows that a check needs are in memory.
+        search: how near duplicates are compared where there are many; default all at once, here.
         seed: of the folds, the permutations and the bootstrap.
     """
-    duplicates = find_duplicates(images, thumbnails)
+    duplicates = find_duplicates(images, thumbnails, search)
     grouped = images.drop("group", strict=False).join(duplicates.groups, on="path", how="left")
     grouped = grouped.sort("path")
     shortcuts = find_shortcuts(grouped, thumbnails, seed=seed)

@@ -24,6 +24,7 @@ from fauxto.core.artifacts import (
     finish_folder,
     read_json,
 )
+from fauxto.core.choices import PART_ROWS
 from fauxto.core.notebook import Shown
 from fauxto.core.progress import Progress, silent
 from fauxto.data.labelled import LabelledImages, list_labelled
@@ -31,7 +32,7 @@ from fauxto.data.storage import is_url
 from fauxto.data.table import read_images
 from fauxto.engine.part import Engine, PartWork
 from fauxto.engine.parts import run_parts
-from fauxto.engine.plan import LISTING, PART_ROWS, Plan, list_images, open_plan
+from fauxto.engine.plan import Plan, list_images, open_plan
 from fauxto.imaging.decode import Limits
 from fauxto.imaging.squares import Squares
 
@@ -105,11 +106,14 @@ def audit(  # noqa: PLR0913 - the command's options
     if claim.state is FolderState.RESUMED:
         _remove_strays(out)
     row = InspectRow(Limits(max_pixels=max_pixels), squares)
+    engine = engine or Engine(workers=workers)
     with ThreadPoolExecutor(1) as aside:
         loading = aside.submit(_load_checks)
-        plan = _inspect(listing, out / PARTS_DIR, row, engine or Engine(workers=workers), progress)
+        plan = _inspect(listing, out / PARTS_DIR, row, engine, progress)
     progress("findings", 0, 1)
-    images, findings = loading.result()(out, plan, data=_name(data), kind=listing.kind)
+    images, findings = loading.result()(
+        out, plan, data=_name(data), kind=listing.kind, engine=engine, progress=progress
+    )
     progress("findings", 1, 1)
     finish_folder(claim)
     shutil.rmtree(out / PARTS_DIR)
@@ -147,9 +151,8 @@ def _read_result(out: Path) -> AuditResult:
 
 def _remove_strays(out: Path) -> None:
     """Remove the temporary files of a run that was killed while it wrote."""
-    for folder in (out, out / PARTS_DIR, out / PARTS_DIR / LISTING):
-        for stray in folder.glob(".*"):
-            stray.unlink(missing_ok=True)
+    for stray in (*out.glob(".*"), *(out / PARTS_DIR).rglob(".*")):
+        stray.unlink(missing_ok=True)
 
 
 def _inspect(

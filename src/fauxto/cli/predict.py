@@ -19,7 +19,7 @@ from fauxto.cli.options import (
     Quiet,
     Workers,
 )
-from fauxto.core.choices import EngineName, Policy
+from fauxto.core.choices import PART_ROWS, EngineName, Policy
 
 if TYPE_CHECKING:
     from fauxto.core.records import Prediction
@@ -76,6 +76,9 @@ def predict(
     ] = None,
     engine: EngineOption = EngineName.LOCAL,
     address: Address = None,
+    part_rows: Annotated[
+        int, typer.Option("--part-rows", min=1, help="Images of a part, where --out is a folder.")
+    ] = PART_ROWS,
     batch_size: Annotated[int, typer.Option("--batch-size", min=1)] = 8,
     workers: Workers = DEFAULT_WORKERS,
     device: Device = "auto",
@@ -105,6 +108,7 @@ def predict(
             trust_anchors=anchors,
             device=device,
             engine=(engine, workers, address),
+            part_rows=part_rows,
             overwrite=overwrite,
         )
         _exit(counts, fail_on)

@@ -100,6 +100,10 @@ class LoggerName(StrEnum):
     """The server or folder of ``MLFLOW_TRACKING_URI``, else RUN/mlflow.db."""
 
 
+PART_ROWS: Final = 1024
+"""Rows of a part: half a minute's work or less, and a file of a megabyte or less."""
+
+
 class EngineName(StrEnum):
     """Who spreads the work."""
 

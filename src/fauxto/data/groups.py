@@ -13,7 +13,7 @@ four bands of 16 bits, and two hashes within 11 bits agree in some band up to 2 
 pair is among the candidates got by looking up each band with 0, 1 or 2 bits changed.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import combinations
 from typing import Final
@@ -54,6 +54,24 @@ class NearPairs:
     mirrored: Bool[np.ndarray, " pairs"]
 
 
+@dataclass(frozen=True)
+class Looks:
+    """What pictures are compared by.
+
+    Attributes:
+        hashes: perceptual hashes, shape (n,).
+        mirrored: hashes of the mirrored pictures, shape (n,).
+        thumbnails: grey levels from 0 to 255, shape (n, 16, 16).
+    """
+
+    hashes: UInt64[np.ndarray, " n"]
+    mirrored: UInt64[np.ndarray, " n"]
+    thumbnails: UInt8[np.ndarray, "n 16 16"]
+
+    def __getitem__(self, rows: slice) -> "Looks":
+        return Looks(self.hashes[rows], self.mirrored[rows], self.thumbnails[rows])
+
+
 def find_near_pairs(
     hashes: UInt64[np.ndarray, " n"],
     mirrored: UInt64[np.ndarray, " n"],
@@ -77,8 +95,8 @@ def find_near_pairs(
     """
     if not 0 <= max_distance <= _LARGEST_DISTANCE:
         raise ValueError(f"max_distance must be from 0 to {_LARGEST_DISTANCE}, got {max_distance}")
-    plain = _close_pairs(hashes, hashes, max_distance, symmetric=True)
-    flipped = _close_pairs(mirrored, hashes, max_distance, symmetric=False)
+    plain = _close_pairs(hashes, hashes, max_distance, symmetric=True, same=True)
+    flipped = _close_pairs(mirrored, hashes, max_distance, same=True)
     plain = plain[_correlation(thumbnails, thumbnails, plain) >= min_correlation]
     flipped = flipped[_correlation(thumbnails[:, :, ::-1], thumbnails, flipped) >= min_correlation]
     flipped = np.unique(np.sort(flipped, axis=1), axis=0)
@@ -95,6 +113,43 @@ def find_near_pairs(
     return NearPairs(first, second, distance, is_flipped)
 
 
+def find_near_pairs_between(left: Looks, right: Looks) -> NearPairs:
+    """Return every pair of near duplicates with one picture on either side.
+
+    With the pairs inside each side, by ``find_near_pairs``, they are those of both together.
+
+    Args:
+        left: pictures; ``first`` of the pairs is a row of it.
+        right: other pictures; ``second`` of the pairs is a row of it.
+    """
+    plain = _close_pairs(left.hashes, right.hashes, MAX_DISTANCE)
+    alike = _correlation(left.thumbnails, right.thumbnails, plain) >= MIN_CORRELATION
+    plain = plain[alike]
+    there = _flipped(left, right)
+    back = _flipped(right, left)[:, ::-1]
+    flipped = np.unique(np.concatenate([there, back]), axis=0)
+    both = _distance(left.hashes, right.mirrored, flipped) <= MAX_DISTANCE
+    both &= _distance(left.mirrored, right.hashes, flipped) <= MAX_DISTANCE
+    flipped = flipped[both]
+    width = (max(len(right.hashes), 1), 1)
+    flipped = flipped[~np.isin(flipped @ width, plain @ width)]
+    first, second = np.concatenate([plain, flipped]).T
+    distance = np.concatenate(
+        [
+            _distance(left.hashes, right.hashes, plain),
+            _distance(left.mirrored, right.hashes, flipped),
+        ]
+    )
+    return NearPairs(first, second, distance, np.arange(len(first)) >= len(plain))
+
+
+def _flipped(left: Looks, right: Looks) -> Int64[np.ndarray, "pairs 2"]:
+    """Return pairs where the mirror image of the left one is near the right one."""
+    pairs = _close_pairs(left.mirrored, right.hashes, MAX_DISTANCE)
+    alike = _correlation(left.thumbnails[:, :, ::-1], right.thumbnails, pairs) >= MIN_CORRELATION
+    return pairs[alike]
+
+
 def connect(
     n: int, first: Int64[np.ndarray, " pairs"], second: Int64[np.ndarray, " pairs"]
 ) -> Int64[np.ndarray, " n"]:
@@ -109,16 +164,36 @@ def connect(
     return smallest[component]
 
 
+def connect_all(n: int, links: Iterable[Int64[np.ndarray, "links 2"]]) -> Int64[np.ndarray, " n"]:
+    """Return what ``connect`` returns, for pairs that come some at a time.
+
+    Memory holds 8 bytes a row, and one batch of pairs.
+    """
+    root = np.arange(n, dtype=np.int64)
+    for batch in links:
+        ends = batch
+        while not np.array_equal(above := root[ends], ends):
+            ends = above
+        rows, place = np.unique(ends, return_inverse=True)
+        place = place.reshape(-1, 2)
+        root[rows] = rows[connect(len(rows), place[:, 0], place[:, 1])]
+    while not np.array_equal(above := root[root], root):
+        root = above
+    return root
+
+
 def _close_pairs(
     queries: UInt64[np.ndarray, " n"],
     hashes: UInt64[np.ndarray, " n"],
     max_distance: int,
     *,
-    symmetric: bool,
+    symmetric: bool = False,
+    same: bool = False,
 ) -> Int64[np.ndarray, "pairs 2"]:
-    """Return pairs (query, hash) within a distance, never a row with itself.
+    """Return pairs (query, hash) within a distance.
 
-    With ``symmetric`` the queries are the hashes, and of two mirror-image pairs one is given.
+    With ``same`` both are of the same rows, and none is paired with itself. With ``symmetric`` the
+    queries are the hashes, and of two mirror-image pairs one is given.
     """
     n = len(hashes)
     found = [np.empty(0, dtype=np.int64)]
@@ -141,7 +216,9 @@ def _close_pairs(
                 i, j = query_order[query[near]], order[candidate[near]]
                 if symmetric:
                     i, j = np.minimum(i, j), np.maximum(i, j)
-                found.append(i[i != j] * n + j[i != j])
+                if same:
+                    i, j = i[i != j], j[i != j]
+                found.append(i * n + j)
     codes = np.unique(np.concatenate(found))
     return np.stack([codes // max(n, 1), codes % max(n, 1)], axis=1)
 

@@ -10,10 +10,11 @@ from dataclasses import replace
 from typing import Final
 
 from fauxto.core.choices import EngineName
-from fauxto.core.errors import ArtifactError, MissingExtra
+from fauxto.core.errors import ArtifactError
 from fauxto.core.progress import Progress
 from fauxto.engine.part import Engine, PartDone, PartRunner, PartWork, sum_part
 from fauxto.engine.plan import Plan, Sums
+from fauxto.engine.spread import load_ray
 
 ROUNDS: Final = 3
 """How often a part that could not be written is tried, each time perhaps by another worker."""
@@ -80,12 +81,7 @@ def _spread(
         return iter(())
     if engine.name is EngineName.LOCAL:
         return _run_here(work, numbers, engine.workers, progress)
-    try:
-        # The one door to Ray: parts are done here where it is not installed.
-        from fauxto.engine.ray_data import run_on_ray  # noqa: PLC0415
-    except ModuleNotFoundError as error:
-        raise MissingExtra("--engine ray", "ray") from error
-    return run_on_ray(work, numbers, engine)
+    return load_ray().run_on_ray(work, numbers, engine)
 
 
 def _run_here(

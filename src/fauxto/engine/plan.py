@@ -16,6 +16,7 @@ from typing import Any, Final
 import polars as pl
 
 from fauxto.core.artifacts import FolderState, fingerprint
+from fauxto.core.choices import PART_ROWS
 from fauxto.core.errors import ArtifactError, OtherResult
 from fauxto.core.records import SCHEMA
 from fauxto.data import storage
@@ -23,8 +24,6 @@ from fauxto.data.stored import STORED_SCHEMA, StoredImage
 
 MANIFEST: Final = "manifest.json"
 LISTING: Final = "listing"
-PART_ROWS: Final = 2048
-"""Rows of a part: a minute's work or less, and a file of a megabyte or less."""
 
 
 @dataclass(frozen=True)

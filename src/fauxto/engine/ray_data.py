@@ -7,7 +7,8 @@ driver stay small whatever the number of images.
 
 import logging
 import os
-from collections.abc import Generator, Iterator, Sequence
+import time
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Final
 
@@ -25,6 +26,9 @@ from fauxto.engine.plan import Sums
 OBJECT_STORE_BYTES: Final = 200 << 20
 """Of a cluster that is started here."""
 _BLOCKS_PER_WORKER: Final = 64
+_FIRST_WAIT_S: Final = 1.0
+"""Pause of a worker that could not write a part, before its next; it doubles at each."""
+_LONGEST_WAIT_S: Final = 60.0
 
 
 class _Actor:
@@ -34,9 +38,15 @@ class _Actor:
         logging.getLogger("fauxto").setLevel(logging.WARNING)
         self.runner = PartRunner(work, workers=1)
         self.runner.__enter__()
+        self.wait_s = 0.0
 
     def __call__(self, batch: dict[str, np.ndarray]) -> dict[str, list[Any]]:
+        # A worker that cannot write fails quickly: without a wait it would take part after part
+        # from those that can.
+        time.sleep(self.wait_s)
         done = [self.runner.run(int(number)) for number in batch["number"]]
+        failed = any(one.failure for one in done)
+        self.wait_s = min(_LONGEST_WAIT_S, self.wait_s * 2 or _FIRST_WAIT_S) if failed else 0.0
         return {
             "number": [one.number for one in done],
             "rows": [one.sums.rows for one in done],
@@ -73,16 +83,42 @@ def run_on_ray(
             compute=ray.data.ActorPoolStrategy(size=actors, max_tasks_in_flight_per_actor=2),
             num_cpus=1,
         )
-        try:
-            for row in done.iter_rows():
-                sums = Sums(int(row["rows"]), int(row["ok"]), int(row["errors"]))
-                yield PartDone(int(row["number"]), sums, row["failure"] or None)
-        except RayError as error:
-            reason = str(error).strip().splitlines()[-1]
-            raise ArtifactError(
-                f"the Ray cluster gave up ({reason}): what was done stays; the same command does "
-                "the rest"
-            ) from error
+        for row in _rows(done):
+            sums = Sums(int(row["rows"]), int(row["ok"]), int(row["errors"]))
+            yield PartDone(int(row["number"]), sums, row["failure"] or None)
+
+
+def spread_on_ray(
+    function: Callable[[int], int], count: int, engine: Engine
+) -> Generator[int, None, None]:
+    """Yield ``function(number)`` for each number from 0 to ``count``, as they come.
+
+    Raises:
+        ArtifactError: the cluster cannot be reached, or ended while it worked.
+    """
+    with _cluster(engine):
+        workers = max(1, min(engine.workers, count))
+        blocks = min(count, workers * _BLOCKS_PER_WORKER)
+
+        def call(batch: dict[str, np.ndarray]) -> dict[str, list[int]]:
+            return {"id": [function(int(number)) for number in batch["id"]]}
+
+        done = ray.data.range(count, override_num_blocks=blocks).map_batches(
+            call, batch_size=1, compute=ray.data.TaskPoolStrategy(size=workers), num_cpus=1
+        )
+        for row in _rows(done):
+            yield int(row["id"])
+
+
+def _rows(done: "ray.data.Dataset") -> Iterator[dict[str, Any]]:
+    try:
+        yield from done.iter_rows()
+    except RayError as error:
+        reason = str(error).strip().splitlines()[-1]
+        raise ArtifactError(
+            f"the Ray cluster gave up ({reason}): what was done stays; the same command does the "
+            "rest"
+        ) from error
 
 
 @contextmanager

@@ -9,7 +9,7 @@ from typing import Any, Final
 import polars as pl
 
 from fauxto.core.artifacts import FolderState, file_digest
-from fauxto.core.choices import Policy
+from fauxto.core.choices import PART_ROWS, Policy
 from fauxto.core.errors import UnreadableImage
 from fauxto.core.labels import Verdict
 from fauxto.core.progress import Progress, silent
@@ -17,7 +17,7 @@ from fauxto.data.collect import collect
 from fauxto.data.stored import StoredImage, read_image
 from fauxto.engine.part import Engine, PartWork
 from fauxto.engine.parts import run_parts
-from fauxto.engine.plan import PART_ROWS, Plan, list_images, open_plan, read_frame
+from fauxto.engine.plan import Plan, list_images, open_plan, read_frame
 from fauxto.imaging.decode import Limits
 from fauxto.models.scorer import bundled_detector, open_scorer
 from fauxto.predict.detector import Detector

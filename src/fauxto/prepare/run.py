@@ -19,7 +19,7 @@ from fauxto.core.artifacts import (
     require_finished,
     write_json,
 )
-from fauxto.core.choices import Match, SplitMethod
+from fauxto.core.choices import PART_ROWS, Match, SplitMethod
 from fauxto.core.errors import DataError, ImageStatus
 from fauxto.core.labels import Label, Split
 from fauxto.core.notebook import Shown
@@ -34,7 +34,7 @@ from fauxto.data.stored import StoredImage
 from fauxto.data.table import read_images, write_table
 from fauxto.engine.part import Engine, PartWork
 from fauxto.engine.parts import run_parts
-from fauxto.engine.plan import PART_ROWS, list_images, open_plan, read_frame
+from fauxto.engine.plan import list_images, open_plan, read_frame
 from fauxto.imaging.decode import Limits
 from fauxto.imaging.squares import Squares
 from fauxto.prepare.match import match_geometry
