@@ -123,14 +123,13 @@ def find_near_pairs_between(left: Looks, right: Looks) -> NearPairs:
         right: other pictures; ``second`` of the pairs is a row of it.
     """
     plain = _close_pairs(left.hashes, right.hashes, MAX_DISTANCE)
-    alike = _correlation(left.thumbnails, right.thumbnails, plain) >= MIN_CORRELATION
-    plain = plain[alike]
-    there = _flipped(left, right)
-    back = _flipped(right, left)[:, ::-1]
-    flipped = np.unique(np.concatenate([there, back]), axis=0)
-    both = _distance(left.hashes, right.mirrored, flipped) <= MAX_DISTANCE
-    both &= _distance(left.mirrored, right.hashes, flipped) <= MAX_DISTANCE
-    flipped = flipped[both]
+    plain = plain[_correlation(left.thumbnails, right.thumbnails, plain) >= MIN_CORRELATION]
+    flipped = _close_pairs(left.mirrored, right.hashes, MAX_DISTANCE)
+    # It must hold both ways, so that one way round finds them all.
+    flipped = flipped[_distance(left.hashes, right.mirrored, flipped) <= MAX_DISTANCE]
+    there = _correlation(left.thumbnails[:, :, ::-1], right.thumbnails, flipped)
+    back = _correlation(right.thumbnails[:, :, ::-1], left.thumbnails, flipped[:, ::-1])
+    flipped = flipped[np.maximum(there, back) >= MIN_CORRELATION]
     width = (max(len(right.hashes), 1), 1)
     flipped = flipped[~np.isin(flipped @ width, plain @ width)]
     first, second = np.concatenate([plain, flipped]).T
@@ -141,13 +140,6 @@ def find_near_pairs_between(left: Looks, right: Looks) -> NearPairs:
         ]
     )
     return NearPairs(first, second, distance, np.arange(len(first)) >= len(plain))
-
-
-def _flipped(left: Looks, right: Looks) -> Int64[np.ndarray, "pairs 2"]:
-    """Return pairs where the mirror image of the left one is near the right one."""
-    pairs = _close_pairs(left.mirrored, right.hashes, MAX_DISTANCE)
-    alike = _correlation(left.thumbnails[:, :, ::-1], right.thumbnails, pairs) >= MIN_CORRELATION
-    return pairs[alike]
 
 
 def connect(
