@@ -14,8 +14,8 @@ SIZES = (10**6, 10**8, 10**9)
 class Measured:
     """On a machine with 2 cores; the commands stand in ``docs/scale.md``."""
 
-    predict_per_core: float = 30.0
-    """Images a second, one worker, with provenance; pictures of half a megapixel."""
+    predict_per_core: float = 20.0
+    """Images a second of one core, pictures of a megapixel (``docs/predict.md``: 39.5 on two)."""
     listed_per_s: float = 98_000.0
     """Rows a second that the driver lists from a table of paths; processor time."""
     listing_bytes: float = 5.4
@@ -23,8 +23,8 @@ class Measured:
     block_rows: int = 65_536
     compare_s: float = 2.4
     """Seconds of one core for two blocks."""
-    facts_bytes: float = 550.0
-    """Of the driver's memory for an image's facts, while an audit concludes."""
+    facts_bytes: float = 1200.0
+    """Of the driver's memory for an image at the end of an audit (``docs/audit.md``)."""
 
 
 @dataclass(frozen=True)
@@ -35,13 +35,13 @@ class Assumed:
     usable: float = 0.8
     """Share of the cores' time that is left beside waiting for the store and lost nodes."""
     dollars_a_core_hour: float = 0.04
-    picture_bytes: float = 200e3
+    picture_bytes: float = 400e3
+    """Of the pictures that the rate above was measured with."""
     keys_a_list: int = 1000
     list_s: float = 0.1
     dollars_a_million_lists: float = 5.0
     dollars_a_million_gets: float = 0.4
     part_rows: int = 1024
-    driver_bytes: float = 32e9
 
 
 NODES = {10**6: 1, 10**8: 20, 10**9: 100}
@@ -85,7 +85,7 @@ def rows(measured: Measured, assumed: Assumed) -> list[list[str]]:
         add("cost of requests, a file an image", f"${gets + lists:,.2f}")
         add("audit: facts in the driver's memory", f"{n * measured.facts_bytes / 1e9:,.1f} GB")
         add("near duplicates: comparisons of two blocks", f"{comparisons:,}")
-        add("near duplicates: core-hours", f"{join / 3600:,.0f}")
+        add("near duplicates: core-hours", f"{join / 3600:,.1f}")
         add("near duplicates: time on the nodes", hours(join / cores))
     return [[name, *cells] for name, cells in table.items()]
 

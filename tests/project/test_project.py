@@ -104,3 +104,15 @@ def test_the_citation_has_the_version_and_licence_of_the_package():
     citation = (ROOT / "CITATION.cff").read_text("utf-8").splitlines()
     assert f"version: {project['version']}" in citation
     assert f"license: {project['license']}" in citation
+
+
+def test_the_model_of_costs_on_the_page_is_what_its_script_prints():
+    script = ROOT / "bench/scale_model.py"
+    printed = subprocess.run(
+        [sys.executable, script],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={"PYTHONUTF8": "1"},
+    ).stdout
+    assert printed in (ROOT / "docs/scale.md").read_text("utf-8")

@@ -14,8 +14,6 @@ from typing import Any, Final
 
 # Before Ray is imported: it would report that it is used, and remember it.
 os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-# Its core writes to stderr whatever it calls an error; what concerns a caller is raised as well.
-os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
 import numpy as np
 import ray
 import ray.data
