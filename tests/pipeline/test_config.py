@@ -37,9 +37,17 @@ def test_paths_are_relative_to_the_configuration(tmp_path):
     ("text", "message"),
     [
         (GOOD.replace('name = "b"', 'name = "a"'), "same name"),
-        (GOOD.replace("size_px", "sise_px"), "prepare.sise_px is no such key"),
+        (
+            GOOD.replace("size_px", "sise_px"),
+            r"prepare\.sise_px is not a setting; \[prepare\] has size_px, fit, ",
+        ),
         (GOOD.replace('name = "b"', 'name = "../b"'), r"^[^;]*: name in \[\[train\]\] 2 = '../b'"),
         (GOOD.replace('name = "b"', ""), r"^[^;]*: name in \[\[train\]\] 2 is missing$"),
+        (
+            GOOD.replace('recipe = "lite"', 'recipy = "lite"'),
+            r"recipy in \[\[train\]\] 1 is not a setting; \[train\] has name, recipe, set",
+        ),
+        ("sead = 1\n" + GOOD, "sead is not a setting; the file has schema, title, "),
         ('data = "x"', "train is missing"),
         ("data = ", "not valid TOML"),
     ],
@@ -50,5 +58,5 @@ def test_a_fault_in_the_configuration_is_named_by_its_place(tmp_path, text, mess
 
 
 def test_a_missing_configuration_is_an_error_for_the_reader(tmp_path):
-    with pytest.raises(RecipeError, match=r"cannot read .*gone\.toml"):
+    with pytest.raises(RecipeError, match=r"cannot read .*gone\.toml .*data = .*\[\[train\]\]"):
         load_config(tmp_path / "gone.toml")

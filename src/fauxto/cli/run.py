@@ -10,7 +10,12 @@ from fauxto.cli.options import DEFAULT_WORKERS, Debug, Device, Json, Out, Overwr
 
 
 def run(
-    config: Annotated[Path, typer.Argument(help="TOML file that names the data and the recipes.")],
+    config: Annotated[
+        Path,
+        typer.Argument(
+            help='TOML file: data = "FOLDER", then for each network [[train]] with name and recipe.'
+        ),
+    ],
     out: Out,
     device: Device = "auto",
     workers: Workers = DEFAULT_WORKERS,

@@ -1,10 +1,6 @@
 """What a comparison says (``comparison.json``)."""
 
-from typing import Literal
-
-from pydantic import ConfigDict, Field
-
-from fauxto.core.records import Record, Score
+from fauxto.core.records import Document, Record, Score
 from fauxto.core.speed import Speed
 from fauxto.metrics.parts import Part
 from fauxto.metrics.summary import ByLabel
@@ -104,10 +100,9 @@ class Average(Record):
     sentence: str
 
 
-class Comparison(Record):
+class Comparison(Document):
     """Models evaluated on the same images."""
 
-    schema_version: Literal[1] = Field(default=1, alias="schema")
     split: str
     split_method: str
     data: str
@@ -129,12 +124,3 @@ class Comparison(Record):
     """The result in a sentence or two."""
     elsewhere: str
     """How the models fare on what they were not trained on, in a sentence."""
-
-    model_config = ConfigDict(
-        frozen=True,
-        extra="forbid",
-        use_attribute_docstrings=True,
-        protected_namespaces=(),
-        populate_by_name=True,
-        serialize_by_alias=True,
-    )

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
-from pydantic import ValidationError
 
 from fauxto.compare.costs import choose_axis, differ_in_machine, find_front
 from fauxto.compare.ensemble import average_models
@@ -39,11 +38,10 @@ from fauxto.core.artifacts import (
     claim_folder,
     file_digest,
     finish_folder,
-    read_json,
+    read_document,
     write_json,
     write_text,
 )
-from fauxto.core.errors import ArtifactError
 from fauxto.core.notebook import Shown
 from fauxto.metrics.confusion import Confusion
 from fauxto.metrics.labels import has_both_classes
@@ -149,11 +147,7 @@ def read_comparison(folder: Path) -> Comparison:
     Raises:
         ArtifactError: it is missing, damaged or from a newer version.
     """
-    path = folder / COMPARISON
-    try:
-        return Comparison.model_validate(read_json(path))
-    except ValidationError as error:
-        raise ArtifactError(f"{path} is not a result of 'fauxto compare': {error}") from error
+    return read_document(folder / COMPARISON, Comparison, "a result of 'fauxto compare'")
 
 
 def _write_page(out: Path, entries: Sequence[Entry], comparison: Comparison) -> None:

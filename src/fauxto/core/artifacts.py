@@ -16,12 +16,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from pydantic import ValidationError
 
 from fauxto.core.errors import ArtifactError, OtherResult
-from fauxto.core.records import SCHEMA, ModelCard
+from fauxto.core.invalid import describe_invalid
+from fauxto.core.records import SCHEMA, ModelCard, Record
+
+Kind = TypeVar("Kind", bound=Record)
 
 STAMP: Final = "fauxto.json"
 IMAGES: Final = "images.parquet"
@@ -143,8 +146,12 @@ def require_finished(folder: Path, verb: str) -> None:
         ArtifactError: it does not exist, is not a result of that verb, or was interrupted.
     """
     stamp_path = folder / STAMP
+    if not folder.exists():
+        raise ArtifactError(f"{folder} does not exist: name a folder written by 'fauxto {verb}'")
     if not stamp_path.is_file():
-        raise ArtifactError(f"{folder} is not a folder written by 'fauxto {verb}'")
+        raise ArtifactError(
+            f"{folder} is not a folder written by 'fauxto {verb}': name the --out of that command"
+        )
     stamp = read_json(stamp_path)
     if stamp.get("verb") != verb:
         raise ArtifactError(
@@ -235,16 +242,30 @@ def read_json(path: Path) -> dict[str, Any]:
     return document
 
 
+def read_document(path: Path, kind: type[Kind], called: str) -> Kind:
+    """Read a JSON file as the record that it holds.
+
+    Args:
+        path: the file.
+        kind: the record.
+        called: what the file should be, for the message, such as ``a model card``.
+
+    Raises:
+        ArtifactError: it is missing, damaged, or from a newer fauxto.
+    """
+    try:
+        return kind.model_validate(read_json(path))
+    except ValidationError as error:
+        raise ArtifactError(f"{path} is not {called}: {describe_invalid(error)}") from error
+
+
 def read_card(run: Path) -> ModelCard:
     """Return the card of a run folder.
 
     Raises:
         ArtifactError: it is missing, damaged, or from a newer fauxto.
     """
-    try:
-        return ModelCard.model_validate(read_json(run / CARD))
-    except ValidationError as error:
-        raise ArtifactError(f"{run / CARD} is not a valid model card: {error}") from error
+    return read_document(run / CARD, ModelCard, "a valid model card")
 
 
 def file_digest(path: Path) -> str:

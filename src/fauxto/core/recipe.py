@@ -6,7 +6,7 @@ value; an unknown key is refused with its path.
 
 import difflib
 import tomllib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from enum import StrEnum
 from importlib import resources
 from importlib.resources.abc import Traversable
@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 import tomli_w
-from pydantic import BaseModel, Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 
 from fauxto.core.choices import (
     DEFAULT_COST_RATIO,
@@ -25,6 +25,7 @@ from fauxto.core.choices import (
     SplitMethod,
 )
 from fauxto.core.errors import RecipeError
+from fauxto.core.invalid import describe_invalid
 from fauxto.core.records import Preprocess, Record
 
 Probability = Annotated[float, Field(ge=0, le=1)]
@@ -249,8 +250,7 @@ def load_recipe(name_or_path: str, overrides: Sequence[str] = ()) -> Recipe:
     try:
         return Recipe.model_validate(document)
     except ValidationError as error:
-        problems = "; ".join(_explain(problem) for problem in error.errors())
-        raise RecipeError(f"recipe {name_or_path}: {problems}") from error
+        raise RecipeError(f"recipe {name_or_path}: {describe_invalid(error, Recipe)}") from error
 
 
 def recipe_to_toml(recipe: Recipe) -> str:
@@ -303,26 +303,3 @@ def _override(document: dict[str, Any], override: str) -> None:
         if not isinstance(table, dict):
             raise RecipeError(f"--set {override}: {section} is a value, not a section")
     table[name] = value
-
-
-def _explain(problem: Mapping[str, Any]) -> str:
-    """Return one validation problem as its key's path and what to do."""
-    path = [str(part) for part in problem["loc"]]
-    name = ".".join(path)
-    if problem["type"] == "extra_forbidden":
-        return f"{name} is not a setting; {_valid_keys(path[:-1])}"
-    if problem["type"] == "missing":
-        return f"{name} is missing"
-    return f"{name} = {problem['input']!r}: {problem['msg'].removeprefix('Value error, ')}"
-
-
-def _valid_keys(path: Sequence[str]) -> str:
-    record: type[BaseModel] = Recipe
-    for part in path:
-        annotation = record.model_fields[part].annotation
-        if not (isinstance(annotation, type) and issubclass(annotation, BaseModel)):
-            break
-        record = annotation
-    names = [field.alias or name for name, field in record.model_fields.items()]
-    where = f"[{'.'.join(path)}]" if path else "a recipe"
-    return f"{where} has {', '.join(names)}"

@@ -4,12 +4,13 @@ import hashlib
 import json
 from typing import Annotated, Final, Literal
 
-from pydantic import ConfigDict, Field
+from pydantic import Field
 
 from fauxto.core.choices import Fit as Fit
 from fauxto.core.choices import Policy as Policy
 from fauxto.core.choices import Reencoding
 from fauxto.core.choices import Resample as Resample
+from fauxto.core.frozen import Document as Document
 from fauxto.core.frozen import Record as Record
 from fauxto.core.labels import Verdict
 from fauxto.core.provenance import Provenance
@@ -117,10 +118,9 @@ class ContinuedRow(Record):
     """Whether the run before had such images in its training."""
 
 
-class Continued(Record):
+class Continued(Document):
     """A run that started from another run's weights: what it gained and lost."""
 
-    schema_version: Literal[1] = Field(default=1, alias="schema")
     run: str
     """Name of the run before."""
     images: int
@@ -131,15 +131,10 @@ class Continued(Record):
     not_measured: tuple[str, ...] = ()
     """Generators that the run before learned and these validation images lack."""
 
-    model_config = ConfigDict(
-        frozen=True, extra="forbid", use_attribute_docstrings=True, populate_by_name=True
-    )
 
-
-class ModelCard(Record):
+class ModelCard(Document):
     """What a trained model is, how to use it, and how it came to be (``card.json``)."""
 
-    schema_version: Literal[1] = Field(default=1, alias="schema")
     name: str
     """Name of the run."""
     architecture: str
@@ -185,15 +180,6 @@ class ModelCard(Record):
     """Seeds of the trainings that this network was distilled from; empty for a plain training."""
     continued: Continued | None = None
     """Gains and losses against the run that it started from; null for other weights."""
-
-    model_config = ConfigDict(
-        frozen=True,
-        extra="forbid",
-        use_attribute_docstrings=True,
-        protected_namespaces=(),
-        populate_by_name=True,
-        serialize_by_alias=True,
-    )
 
     def operating_point(self, policy: Policy) -> OperatingPoint | None:
         """Return the card's operating point for a policy, or None if it has none."""

@@ -2,13 +2,12 @@
 
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Final, Literal
+from typing import Annotated, Final
 
-from pydantic import ConfigDict, Field, ValidationError
+from pydantic import Field
 
-from fauxto.core.artifacts import read_json
-from fauxto.core.errors import ArtifactError
-from fauxto.core.records import Environment, Record
+from fauxto.core.artifacts import read_document
+from fauxto.core.records import Document, Environment, Record
 
 SPEED: Final = "speed.json"
 """Name of the file in a run folder."""
@@ -47,10 +46,9 @@ class Timing(Record):
     """Peak memory that torch took on the GPU; null on the CPU."""
 
 
-class Speed(Record):
+class Speed(Document):
     """Cost of one run, measured on one machine."""
 
-    schema_version: Literal[1] = Field(default=1, alias="schema")
     run: str
     size_px: int
     parameters: int
@@ -63,15 +61,6 @@ class Speed(Record):
     processor: str
     timings: tuple[Timing, ...]
     environment: Environment
-
-    model_config = ConfigDict(
-        frozen=True,
-        extra="forbid",
-        use_attribute_docstrings=True,
-        protected_namespaces=(),
-        populate_by_name=True,
-        serialize_by_alias=True,
-    )
 
     def timing(self, runtime: Runtime, device: str = "cpu") -> Timing | None:
         """Return the measurement of a runtime on a device, or None."""
@@ -89,7 +78,4 @@ def read_speed(run: Path) -> Speed | None:
     path = run / SPEED
     if not path.is_file():
         return None
-    try:
-        return Speed.model_validate(read_json(path))
-    except ValidationError as error:
-        raise ArtifactError(f"{path} is not a result of 'fauxto speed': {error}") from error
+    return read_document(path, Speed, "a result of 'fauxto speed'")

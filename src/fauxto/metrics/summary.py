@@ -2,16 +2,15 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Final, Literal
+from typing import Annotated, Final
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
-from pydantic import ConfigDict, Field, ValidationError
+from pydantic import Field
 
-from fauxto.core.artifacts import METRICS, read_json
-from fauxto.core.errors import ArtifactError
+from fauxto.core.artifacts import METRICS, read_document
 from fauxto.core.labels import Label
-from fauxto.core.records import Record, Score
+from fauxto.core.records import Document, Record, Score
 from fauxto.metrics.calibration import brier_score, expected_calibration_error, log_loss
 from fauxto.metrics.confusion import count_confusion
 from fauxto.metrics.intervals import bootstrap_intervals, number_groups, wilson_interval
@@ -77,10 +76,9 @@ class Disturbance(Record):
     """Share of images whose verdict differs from that on the undisturbed image."""
 
 
-class Metrics(Record):
+class Metrics(Document):
     """What an evaluation found (``metrics.json``); fractions in [0, 1], positive class fake."""
 
-    schema_version: Literal[1] = Field(default=1, alias="schema")
     run: str
     """Name of the run, or of the table of foreign scores."""
     split: str
@@ -123,15 +121,6 @@ class Metrics(Record):
     that is not known."""
     controls: tuple[Control, ...] = ()
     """The same metrics for baselines that cannot see the picture's detail."""
-
-    model_config = ConfigDict(
-        frozen=True,
-        extra="forbid",
-        use_attribute_docstrings=True,
-        protected_namespaces=(),
-        populate_by_name=True,
-        serialize_by_alias=True,
-    )
 
 
 def summarise(
@@ -233,8 +222,4 @@ def read_metrics(folder: Path) -> Metrics:
     Raises:
         ArtifactError: it is missing, damaged or from a newer version.
     """
-    path = folder / METRICS
-    try:
-        return Metrics.model_validate(read_json(path))
-    except ValidationError as error:
-        raise ArtifactError(f"{path} is not a result of 'fauxto evaluate': {error}") from error
+    return read_document(folder / METRICS, Metrics, "a result of 'fauxto evaluate'")

@@ -9,6 +9,7 @@ from jaxtyping import Float32
 from pydantic import ValidationError
 
 from fauxto.core.errors import ArtifactError
+from fauxto.core.invalid import describe_invalid
 from fauxto.core.records import ModelCard
 
 CARD_KEY: Final = "fauxto_card"
@@ -67,7 +68,9 @@ class OnnxScorer:
         try:
             self.card = ModelCard.model_validate_json(card)
         except ValidationError as error:
-            raise ArtifactError(f"{path}: its card is not valid: {error}") from error
+            raise ArtifactError(
+                f"{path}: its card is not valid: {describe_invalid(error)}"
+            ) from error
         self.name = self.card.name
         self.has_cam = CAM_NAME in {output.name for output in self._session.get_outputs()}
 

@@ -1,13 +1,13 @@
 """The configuration of a whole chain: which data, how prepared, which networks."""
 
 import tomllib
-from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, ValidationError
 
 from fauxto.core.errors import RecipeError
+from fauxto.core.invalid import describe_invalid
 from fauxto.core.recipe import PrepareOptions
 from fauxto.core.records import Record
 
@@ -71,13 +71,16 @@ def load_config(path: Path) -> ChainConfig:
     try:
         document = tomllib.loads(path.read_text("utf-8"))
     except OSError as error:
-        raise RecipeError(f"cannot read the configuration {path}: {error.strerror}") from error
+        raise RecipeError(
+            f"cannot read the configuration {path} ({error.strerror}): name a TOML file that says "
+            'data = "FOLDER" and has a [[train]] with name and recipe (fauxto run --help)'
+        ) from error
     except ValueError as error:
         raise RecipeError(f"{path} is not valid TOML: {error}") from error
     try:
         config = ChainConfig.model_validate(document)
     except ValidationError as error:
-        raise RecipeError(f"{path}: {_describe(error)}") from error
+        raise RecipeError(f"{path}: {describe_invalid(error, ChainConfig)}") from error
     names = [section.name for section in config.train]
     if len(set(names)) < len(names):
         raise RecipeError(f"{path}: two [[train]] sections have the same name; names are folders")
@@ -97,30 +100,3 @@ def _located(section: TrainSection, base: Path) -> TrainSection:
     if not section.recipe.endswith(".toml"):
         return section
     return section.model_copy(update={"recipe": str(base / section.recipe)})
-
-
-def _describe(error: ValidationError) -> str:
-    """Return a validation error as one line: each key's place and what is wrong with it."""
-    problems = error.errors()
-    inner = {problem["loc"][:1] for problem in problems if len(problem["loc"]) > 1}
-    return "; ".join(
-        f"{_place(problem['loc'])} {_say(problem)}"
-        for problem in problems
-        if len(problem["loc"]) > 1 or problem["loc"] not in inner  # which follows from inner ones
-    )
-
-
-def _place(keys: Sequence[str | int]) -> str:
-    """Return a key's path as a reader counts: ``name in [[train]] 1``, ``prepare.size_px``."""
-    match keys:
-        case [str() as section, int() as index, *rest]:
-            return f"{'.'.join(map(str, rest))} in [[{section}]] {index + 1}".lstrip()
-    return ".".join(map(str, keys))
-
-
-def _say(problem: Mapping[str, Any]) -> str:
-    if problem["type"] == "extra_forbidden":
-        return "is no such key"
-    if problem["type"] == "missing":
-        return "is missing"
-    return f"= {problem['input']!r}: {problem['msg'].removeprefix('Value error, ')}"

@@ -2,10 +2,8 @@
 
 from typing import Final, Literal
 
-from pydantic import ConfigDict, Field
-
 from fauxto.core.labels import Label
-from fauxto.core.records import Record
+from fauxto.core.records import Document, Record
 from fauxto.metrics.parts import Part
 
 HELD_OUT: Final = "held_out.json"
@@ -43,10 +41,9 @@ class Network(Record):
     """By value, on its test images, completed as in ``HeldOutRow``; null where that fails."""
 
 
-class HeldOut(Record):
+class HeldOut(Document):
     """Every network on the same test images."""
 
-    schema_version: Literal[1] = Field(default=1, alias="schema")
     by: Literal["generator", "source"]
     architecture: str
     data: str
@@ -63,15 +60,6 @@ class HeldOut(Record):
     """The same images by the network that was trained on everything."""
     not_withheld: tuple[str, ...]
     """Values with too few images."""
-
-    model_config = ConfigDict(
-        frozen=True,
-        extra="forbid",
-        use_attribute_docstrings=True,
-        protected_namespaces=(),
-        populate_by_name=True,
-        serialize_by_alias=True,
-    )
 
     @property
     def everything(self) -> Part:

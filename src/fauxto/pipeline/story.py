@@ -13,7 +13,6 @@ from fauxto.audit.tables import THUMBNAILS
 from fauxto.compare.run import read_comparison
 from fauxto.compare.tables import HEADINGS, cells
 from fauxto.core.artifacts import (
-    CARD,
     EVALUATION_DIR,
     FINDINGS,
     HISTORY,
@@ -21,6 +20,7 @@ from fauxto.core.artifacts import (
     PAGE,
     PREPARE,
     STATISTICS,
+    read_card,
     read_json,
 )
 from fauxto.core.errors import ImageStatus
@@ -129,7 +129,7 @@ def _read_chapter(run: Path) -> Chapter:
     test = read_metrics(run / EVALUATION_DIR / "test")
     train = read_metrics(run / EVALUATION_DIR / "train")
     return Chapter(
-        card=ModelCard.model_validate(read_json(run / CARD)),
+        card=read_card(run),
         test=test,
         train=train,
         curves=training_curves(pl.read_csv(run / HISTORY)),
