@@ -5,31 +5,35 @@ nothing here is ever changed. Printed are the share of mutants that tests kill, 
 """
 
 import argparse
+import importlib
+import multiprocessing
 import os
 import random
 import re
+import resource
 import shutil
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
 from typing import Final
 
+import pytest
+from cosmic_ray import mutating
+from cosmic_ray.commands.init import init
 from cosmic_ray.work_db import WorkDB, use_db
 from cosmic_ray.work_item import TestOutcome, WorkerOutcome, WorkResult
 
 ROOT: Final = Path(__file__).parents[1]
-CONFIG: Final = """
-[cosmic-ray]
-module-path = "src/fauxto/{room}"
-timeout = 120.0
-excluded-modules = []
-test-command = "{python} -m pytest -x -q -p no:cacheprovider tests/{room}"
-[cosmic-ray.distributor]
-name = "local"
-"""
 SILENT: Final = re.compile(r"core/ReplaceBinaryOperator_BitOr_|core/.*_BitOr$")
 """Operators that would change nothing but type annotations here."""
+PRELOADED: Final = (
+    "matplotlib.figure", "numpy", "polars", "pydantic", "scipy.stats",
+    "sklearn.linear_model", "sklearn.metrics",
+)  # fmt: skip
+"""Loaded once, not for each mutant: half of a run was that."""
+CPU_LIMIT_S: Final = 120
+"""Processor time, since a busy machine must not kill a mutant; one that loops dies of it."""
+WALL_LIMIT_S: Final = 1800
 
 
 def main(room: str, sample: int, seed: int) -> int:
@@ -39,21 +43,22 @@ def main(room: str, sample: int, seed: int) -> int:
         for part in ("src", "tests", "scripts", "docs", "pyproject.toml", "README.md", "Makefile"):
             copy = shutil.copytree if (ROOT / part).is_dir() else shutil.copy2
             copy(ROOT / part, place / part)
-        (place / "mutants.toml").write_text(CONFIG.format(room=room, python=sys.executable))
-        session = place / "session.sqlite"
-        run(place, "init", "mutants.toml", session.name)
-        with use_db(session) as work:
+        enter(place)
+        with use_db(Path("session.sqlite")) as work:
+            init(sorted(Path("src/fauxto", room).rglob("*.py")), work, {})
             keep_sample(work, sample, seed)
-        run(place, "exec", "mutants.toml", session.name)
-        with use_db(session) as work:
+            test_all(work, room)
             return report(work)
 
 
-def run(place: Path, *arguments: str) -> None:
-    """Call cosmic-ray in the copied tree."""
-    environment = {**os.environ, "PYTHONPATH": str(place / "src"), "PYTHONDONTWRITEBYTECODE": "1"}
-    program = Path(sys.executable).with_name("cosmic-ray")
-    subprocess.run([program, *arguments], cwd=place, env=environment, check=True)
+def enter(place: Path) -> None:
+    """Work in the copied tree from now on, also in programs that tests start."""
+    os.chdir(place)
+    os.environ |= {"PYTHONPATH": str(place / "src"), "PYTHONDONTWRITEBYTECODE": "1"}
+    sys.path.insert(0, str(place / "src"))
+    sys.dont_write_bytecode = True
+    for module in PRELOADED:
+        importlib.import_module(module)
 
 
 def keep_sample(work: WorkDB, sample: int, seed: int) -> None:
@@ -68,6 +73,47 @@ def keep_sample(work: WorkDB, sample: int, seed: int) -> None:
     print(f"{len(kept)} of {len(useful)} mutants", flush=True)
 
 
+def test_all(work: WorkDB, room: str) -> None:
+    """Run the room's tests on each mutant that has no result yet.
+
+    Raises:
+        RuntimeError: they fail without any mutant.
+    """
+    tests = sorted(Path("tests", room).glob("test_*.py"))
+    outcome, output = run_tests(tests)
+    if outcome is not TestOutcome.SURVIVED:
+        raise RuntimeError(f"the tests fail without a mutant:\n{output}")
+    for item in list(work.pending_work_items):
+        module = item.mutations[0].module_path.stem
+        nearest_first = sorted(tests, key=lambda test: test.stem != f"test_{module}")
+        mutating.run_tests = lambda _command, _limit, tests=nearest_first: run_tests(tests)
+        work.set_result(item.job_id, mutating.mutate_and_test(item.mutations, "", 0))
+
+
+def run_tests(tests: list[Path]) -> tuple[TestOutcome, str]:
+    """Run tests up to the first that fails, in a process forked from this one."""
+    log = Path("log.txt")
+    process = multiprocessing.get_context("fork").Process(target=_run_pytest, args=(tests, log))
+    process.start()
+    process.join(WALL_LIMIT_S)
+    if process.is_alive():
+        process.kill()
+        process.join()
+    output = log.read_text("utf-8", "replace")
+    if process.exitcode is None or process.exitcode < 0:
+        return TestOutcome.KILLED, f"{output}\nstopped by signal {process.exitcode}"
+    return TestOutcome.KILLED if process.exitcode else TestOutcome.SURVIVED, output
+
+
+def _run_pytest(tests: list[Path], log: Path) -> None:
+    resource.setrlimit(resource.RLIMIT_CPU, (CPU_LIMIT_S, CPU_LIMIT_S))
+    with log.open("wb") as stream:
+        os.dup2(stream.fileno(), 1)
+        os.dup2(stream.fileno(), 2)
+    arguments = ["-x", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", *map(str, tests)]
+    sys.exit(int(pytest.main(arguments)))
+
+
 def report(work: WorkDB) -> int:
     """Print survivors and the share killed."""
     done = [
@@ -79,7 +125,11 @@ def report(work: WorkDB) -> int:
     for result in lived:
         print(result.diff, end="\n\n")
     killed = 1 - len(lived) / len(done)
-    print(f"{len(done)} mutants, {len(lived)} survived, {killed:.1%} killed")
+    stopped = sum("stopped by signal" in (result.output or "") for _job, result in done)
+    print(
+        f"{len(done)} mutants, {len(lived)} survived, {killed:.1%} killed "
+        f"({stopped} of them by the time limit)"
+    )
     return int(killed < 0.8)
 
 

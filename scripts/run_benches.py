@@ -46,7 +46,7 @@ def main(name: str | None, arguments: list[str]) -> None:
                 continue
             given = [os.environ[PEERS]]
         measure(script, given)
-    write_page()
+    PAGE.write_text(make_page(), "utf-8")
 
 
 def measure(script: Path, arguments: list[str]) -> None:
@@ -89,10 +89,10 @@ def describe_machine() -> dict[str, Any]:
     }
 
 
-def write_page() -> None:
-    """Make the page of all runs that are kept."""
+def make_page() -> str:
+    """Return the page of all runs that are kept."""
     runs = (render(p.stem, json.loads(p.read_text("utf-8"))) for p in sorted(KEPT.glob("*.json")))
-    PAGE.write_text("\n".join([INTRODUCTION, *runs]), "utf-8")
+    return "\n".join([INTRODUCTION, *runs])
 
 
 def render(name: str, kept: dict[str, Any]) -> str:

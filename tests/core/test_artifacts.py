@@ -10,6 +10,7 @@ from fauxto.core.artifacts import (
     atomic_path,
     claim_folder,
     finish_folder,
+    read_card,
     read_json,
     require_finished,
     write_bytes,
@@ -80,6 +81,13 @@ def test_a_file_in_the_way_is_an_error_for_the_reader(tmp_path):
         claim_folder(tmp_path / "out", "audit", {})
 
 
+def test_a_folder_that_does_not_exist_and_one_of_something_else_are_told_apart(tmp_path):
+    with pytest.raises(ArtifactError, match="gone does not exist: name a folder written by"):
+        require_finished(tmp_path / "gone", "audit")
+    with pytest.raises(ArtifactError, match="is not a folder written by 'fauxto audit'"):
+        require_finished(tmp_path, "audit")
+
+
 def test_a_result_of_another_verb_is_named(tmp_path):
     finish_folder(claim_folder(tmp_path / "out", "audit", {}))
     with pytest.raises(ArtifactError, match="written by 'fauxto audit', not by 'fauxto train'"):
@@ -141,6 +149,20 @@ def test_unusable_json_is_an_error_for_the_reader(tmp_path, content, message):
     (tmp_path / "a.json").write_text(content)
     with pytest.raises(ArtifactError, match=message):
         read_json(tmp_path / "a.json")
+
+
+def test_a_document_that_is_not_what_it_should_be_says_in_which_places(tmp_path):
+    write_json(tmp_path / "card.json", {"name": "x", "temperature": -1, "colour": "red"})
+    with pytest.raises(ArtifactError) as caught:
+        read_card(tmp_path)
+    said = str(caught.value)
+    assert "card.json is not a valid model card: " in said
+    for part in (
+        "architecture is missing", "temperature = -1: Input should be greater than 0",
+        "colour is not a setting",
+    ):  # fmt: skip
+        assert part in said
+    assert "\n" not in said
 
 
 def test_text_with_a_name_that_is_not_utf8_is_kept(tmp_path):

@@ -7,6 +7,7 @@ import pytest
 
 import pages
 import results
+import run_benches
 from fauxto.metrics.intervals import CONFIDENCE
 from fauxto.models.specs import MODELS
 
@@ -18,6 +19,11 @@ def test_tables_of_results_are_fresh(name):
     page = (pages.ROOT / name).read_text("utf-8")
     assert "<!-- results:" in page
     assert results.refresh(page) == page, "run: make readme"
+
+
+def test_the_page_of_benchmarks_is_made_of_the_kept_runs():
+    assert run_benches.PAGE.read_text("utf-8") == run_benches.make_page()
+    assert list(run_benches.KEPT.glob("*.json"))
 
 
 def test_a_changed_result_makes_the_tables_stale(monkeypatch):

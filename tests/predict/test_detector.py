@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from fauxto.core.artifacts import claim_folder
 from fauxto.core.choices import Policy, Reencoding
 from fauxto.core.errors import ArtifactError, DataError, RecipeError
 from fauxto.core.records import OperatingPoint, Preprocess
@@ -242,3 +243,15 @@ def test_one_detector_serves_many_threads(model):
     expected = [detector.predict(image).score for image in images]
     with ThreadPoolExecutor(6) as pool:
         assert list(pool.map(lambda image: detector.predict(image).score, images)) == expected
+
+
+def test_an_unfinished_run_and_another_folder_are_told_apart(tmp_path):
+    with pytest.raises(ArtifactError, match="is not a folder written by 'fauxto train'"):
+        Detector.load(tmp_path)
+    run = tmp_path / "run"
+    claim_folder(run, "train", {})
+    with pytest.raises(ArtifactError, match="is unfinished: run 'fauxto train' again"):
+        Detector.load(run)
+    claim_folder(tmp_path / "dataset", "prepare", {})
+    with pytest.raises(ArtifactError, match="was written by 'fauxto prepare'"):
+        Detector.load(tmp_path / "dataset")

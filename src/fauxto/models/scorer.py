@@ -7,7 +7,7 @@ from typing import Final, Protocol, runtime_checkable
 import numpy as np
 from jaxtyping import Float32
 
-from fauxto.core.artifacts import CARD
+from fauxto.core.artifacts import require_finished
 from fauxto.core.errors import ArtifactError, MissingExtra
 from fauxto.core.records import ModelCard
 from fauxto.models.onnx_scorer import OnnxScorer
@@ -60,8 +60,7 @@ def open_scorer(model: Path, device: str = "cpu", *, threads: int = 0) -> Scorer
         MissingExtra: a run folder was given and torch is not installed.
     """
     if model.is_dir():
-        if not (model / CARD).is_file():
-            raise ArtifactError(f"{model} is not a folder written by 'fauxto train'")
+        require_finished(model, "train")
         if find_spec("torch") is None:
             raise MissingExtra(f"the run folder {model}", "train")
         # The one door to torch: an ONNX file must open where torch is not installed.
