@@ -1,4 +1,4 @@
-"""An S3 server of its own on the loopback, for the tests that ask for one."""
+"""What holds for all tests, and an S3 server of its own on the loopback for those that ask."""
 
 import os
 import socket
@@ -9,6 +9,11 @@ from urllib.error import URLError
 from urllib.request import Request, urlopen
 
 import pytest
+from hypothesis import settings
+
+# A busy machine must not fail a test: how long an example takes says nothing of its result.
+settings.register_profile("no-deadline", deadline=None)
+settings.load_profile("no-deadline")
 
 ENVIRONMENT = {
     "AWS_ACCESS_KEY_ID": "key",
