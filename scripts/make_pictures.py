@@ -93,6 +93,7 @@ def draw(text: Text) -> str:
         console.print(text, soft_wrap=False)
     svg = console.export_svg(title="fauxto", unique_id="fauxto")
     svg = re.sub(r"@font-face \{.*?\}", "", svg, flags=re.DOTALL)
+    svg = svg.replace(' clip-path="url(#fauxto-clip-terminal)"', "")  # cuts the last line's feet
     return "\n".join(line.rstrip() for line in svg.splitlines() if line.strip()) + "\n"
 
 
