@@ -1,7 +1,8 @@
 """Time and memory of the near-duplicate search on random hashes with planted duplicates.
 
 Usage: python bench/duplicates.py [N ...]; default 60,000 and 1,000,000. Each size runs in a
-process of its own, so that its peak memory is its own.
+process of its own, so that its peak memory is its own. python bench/duplicates.py --blocks compares
+two blocks, as the search over everything does again and again.
 """
 
 import resource
@@ -45,8 +46,30 @@ def measure(n: int) -> None:
         sys.exit(f"outside the limit: {limit_s} s, {limit_mb} MB, all planted found")
 
 
+def measure_blocks() -> None:
+    """Compare two blocks of random hashes and print what one comparison takes."""
+    from fauxto.audit.near import BLOCK_ROWS
+    from fauxto.data.groups import Looks, find_near_pairs_between
+
+    rng = np.random.default_rng(0)
+    left, right = (
+        Looks(
+            *rng.integers(0, 2**64, (2, BLOCK_ROWS), dtype=np.uint64),
+            rng.integers(0, 256, (BLOCK_ROWS, 16, 16), dtype=np.uint8),
+        )
+        for _ in range(2)
+    )
+    start = time.process_time()
+    find_near_pairs_between(left, right)
+    seconds = time.process_time() - start
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    print(f"two blocks of {BLOCK_ROWS:,}: {seconds:.1f} s of one core, peak {peak:.0f} MB")
+
+
 if __name__ == "__main__":
-    if sys.argv[1:2] == ["--one"]:
+    if sys.argv[1:2] == ["--blocks"]:
+        measure_blocks()
+    elif sys.argv[1:2] == ["--one"]:
         measure(int(sys.argv[2]))
     else:
         for size in sys.argv[1:] or map(str, LIMITS):

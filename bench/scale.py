@@ -1,6 +1,7 @@
 """Speed and memory of ``fauxto predict`` in parts: processes here beside Ray, 1 and 2 at work.
 
-Usage: python bench/scale.py [N] [--address s3://BUCKET/PREFIX]; default 10,000 images. Each way
+Usage: python bench/scale.py [N] [--address s3://BUCKET/PREFIX]; default 10,000 images; or
+python bench/scale.py --listing, which times the listing of 300,000 paths instead. Each way
 runs as the command a user would type, once on N / 10 images and once on N; the difference of the
 two gives the rate without the start. Pictures are 320 × 240 JPEGs, ``DISTINCT`` of them under N
 names. Memory is sampled from the kernel twice a second: the driver is the command itself, a worker
@@ -145,12 +146,34 @@ def digest(out: Path) -> str:
     return whole.hexdigest()
 
 
+def measure_listing(rows: int = 300_000) -> None:
+    """Print how fast the driver lists a table of paths, by its processor time."""
+    import polars as pl
+
+    from fauxto.data.collect import collect
+    from fauxto.engine.plan import list_images, open_plan
+
+    with tempfile.TemporaryDirectory() as name:
+        table, out = f"{name}/table.parquet", f"{name}/out"
+        paths = [f"s3://bucket/images/{n // 1000:06}/{n:012}.jpg" for n in range(rows)]
+        pl.DataFrame({"path": paths, "label": "real"}).write_parquet(table)
+        start = time.process_time()
+        plan = list_images(open_plan(out, "predict", {}), collect([table]))
+        seconds = time.process_time() - start
+        size = sum(Path(address).stat().st_size for address in plan.listings())
+    print(f"listing: {rows / seconds:,.0f} rows/s, {size / rows:.1f} bytes a row")
+
+
 def main() -> None:
     """Measure every way; exit with 1 outside the limits."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("images", type=int, nargs="?", default=10_000)
     parser.add_argument("--address", help="where to put the pictures, such as s3://bucket/bench")
+    parser.add_argument("--listing", action="store_true", help="time the listing instead")
     arguments = parser.parse_args()
+    if arguments.listing:
+        measure_listing()
+        return
     n = arguments.images
     runs: dict[tuple[str, int, int], Run] = {}
     digests = set()

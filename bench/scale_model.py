@@ -16,12 +16,12 @@ class Measured:
 
     predict_per_core: float = 20.0
     """Images a second of one core, pictures of a megapixel (``docs/predict.md``: 39.5 on two)."""
-    listed_per_s: float = 98_000.0
+    listed_per_s: float = 106_000.0
     """Rows a second that the driver lists from a table of paths; processor time."""
     listing_bytes: float = 5.4
     """Bytes of a row of the listing in Parquet, where paths differ by a number."""
     block_rows: int = 65_536
-    compare_s: float = 2.4
+    compare_s: float = 1.8
     """Seconds of one core for two blocks."""
     facts_bytes: float = 1200.0
     """Of the driver's memory for an image at the end of an audit (``docs/audit.md``)."""

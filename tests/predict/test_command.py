@@ -11,6 +11,11 @@ import pytest
 from PIL import Image
 
 WITHOUT = (
+    "ray",
+    "fsspec",
+    "obstore",
+    "pandas",
+    "pyarrow",
     "polars",
     "scipy",
     "sklearn",
@@ -62,10 +67,34 @@ def test_a_light_install_predicts_and_names_what_it_lacks(folder, model, tmp_pat
     refused = fauxto(folder, "--model", model, "--out", tmp_path / "o.parquet", light=True)
     assert refused.returncode == 1
     assert b"fauxto[audit]" in refused.stderr.splitlines()[-1]
+    refused = fauxto(folder, "--model", model, "--out", tmp_path / "parts", light=True)
+    assert refused.returncode == 1
+    assert b"fauxto[audit]" in refused.stderr.splitlines()[-1]
     (tmp_path / "list.parquet").write_bytes(b"PAR1")
     refused = fauxto(tmp_path / "list.parquet", "--model", model, "-q", light=True)
     assert (refused.returncode, len(refused.stderr.splitlines())) == (1, 1)
     assert b"fauxto[audit]" in refused.stderr
+
+
+def test_an_address_needs_a_folder_of_parts_to_be_read_into():
+    refused = fauxto("s3://bucket/pictures/", "--csv")
+    assert refused.returncode == 2
+    assert b"--out" in refused.stderr
+
+
+def test_without_ray_its_extra_is_named(tmp_path, model, folder, monkeypatch):
+    from fauxto.core.choices import EngineName
+    from fauxto.core.errors import MissingExtra
+    from fauxto.engine.part import Engine
+    from fauxto.predict.in_parts import predict_in_parts
+
+    monkeypatch.setitem(sys.modules, "ray", None)
+    monkeypatch.delitem(sys.modules, "fauxto.engine.ray_data", raising=False)
+    monkeypatch.delattr("fauxto.engine.ray_data", raising=False)
+    with pytest.raises(MissingExtra, match=r"fauxto\[ray\]"):
+        predict_in_parts(
+            [str(folder)], out=str(tmp_path / "o"), model=model, engine=Engine(EngineName.RAY, 1)
+        )
 
 
 def test_a_broken_image_is_a_row_and_the_exit_code_says_so_at_the_end(folder, model):

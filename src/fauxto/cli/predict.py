@@ -96,7 +96,7 @@ def predict(
 
     anchors = None if trust is None else read_trust_anchors(trust)
     file = None if out is None else Path(out)
-    folder = _name_folder(out, engine, OUT_SUFFIXES, explain)
+    folder = _name_folder(paths, out, engine, OUT_SUFFIXES, explain)
     if folder is not None:
         counts = _predict_in_parts(
             paths,
@@ -149,7 +149,11 @@ def predict(
 
 
 def _name_folder(
-    out: str | None, engine: EngineName, suffixes: tuple[str, ...], explain: Path | None
+    paths: list[str],
+    out: str | None,
+    engine: EngineName,
+    suffixes: tuple[str, ...],
+    explain: Path | None,
 ) -> str | None:
     """Return the folder of parts that is to be written; None where a file or stdout is."""
     if engine is EngineName.RAY and out is None:
@@ -157,6 +161,9 @@ def _name_folder(
     if out is None or (
         engine is EngineName.LOCAL and "://" not in out and Path(out).suffix.lower() in suffixes
     ):
+        far = next((path for path in paths if "://" in path), None)
+        if far is not None:
+            raise typer.BadParameter(f"{far} is read into a folder of parts: name one with --out")
         return None
     if explain is not None:
         raise typer.BadParameter("--explain goes with a file, not with a folder of parts")
