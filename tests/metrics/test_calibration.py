@@ -80,6 +80,8 @@ def test_brier_and_log_loss_agree_with_scikit_learn(make_scores):
 
 def test_one_sure_mistake_is_a_finite_loss():
     assert log_loss(np.array([1, 0]), np.array([0.0, 0.0])) == pytest.approx(-np.log(1e-15) / 2)
+    sure_of_fake = log_loss(np.array([1, 0]), np.array([1.0, 1.0]))
+    assert sure_of_fake == pytest.approx(-np.log(1e-15) / 2, rel=1e-3)  # 1 - 1e-15 is rounded
 
 
 def test_calibration_error_by_hand():
