@@ -13,7 +13,7 @@ def run(
     config: Annotated[
         Path,
         typer.Argument(
-            help='TOML file: data = "FOLDER", then for each network [[train]] with name and recipe.'
+            help='TOML file: data = "FOLDER", then a "train" table, name and recipe, a network.'
         ),
     ],
     out: Out,
