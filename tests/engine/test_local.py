@@ -22,8 +22,9 @@ def work(monkeypatch):
 
 @pytest.fixture(autouse=True)
 def no_process_is_left():
+    before = set(multiprocessing.active_children())  # other tests' services
     yield
-    assert multiprocessing.active_children() == []
+    assert set(multiprocessing.active_children()) <= before
 
 
 def run(function, rows, *, workers=2, timeout_s=20.0, memory=None, progress=lambda done: None):
@@ -44,6 +45,17 @@ def run(function, rows, *, workers=2, timeout_s=20.0, memory=None, progress=lamb
 def test_results_come_in_the_order_of_the_rows(work, workers):
     assert run(work.square, range(200), workers=workers) == [row * row for row in range(200)]
     assert run(work.slow_first, range(50), workers=workers) == list(range(50))
+
+
+@pytest.mark.parametrize("named", [True, False])
+def test_the_main_script_has_its_name_again_afterwards(work, monkeypatch, named):
+    main = sys.modules["__main__"]
+    if named:
+        monkeypatch.setattr(main, "__file__", "script.py", raising=False)
+    else:  # as in a notebook
+        monkeypatch.delattr(main, "__file__", raising=False)
+    assert run(work.square, range(3)) == [0, 1, 4]
+    assert getattr(main, "__file__", "absent") == ("script.py" if named else "absent")
 
 
 def test_no_rows_start_no_worker(work):
@@ -112,6 +124,7 @@ def test_warnings_in_workers_stay_quiet(work, capfd):
 
 
 def test_stopping_early_leaves_no_process(work):
+    before = len(multiprocessing.active_children())
     results = map_rows(
         work.square,
         range(1000),
@@ -122,7 +135,7 @@ def test_stopping_early_leaves_no_process(work):
         progress=lambda done: None,
     )
     assert next(results) == 0
-    assert len(multiprocessing.active_children()) == 2
+    assert len(multiprocessing.active_children()) == before + 2
     results.close()
 
 

@@ -8,6 +8,7 @@ import os
 import pickle
 import signal
 import sys
+import threading
 import time
 import warnings
 from collections import deque
@@ -45,6 +46,9 @@ def _interrupts_held() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
+_MAIN_LOCK: Final = threading.Lock()
+
+
 @contextmanager
 def _main_unnamed() -> Iterator[None]:
     """Keep a new process from running this one's main script again: a worker needs none of it.
@@ -52,15 +56,15 @@ def _main_unnamed() -> Iterator[None]:
     The script may be anything: a user's own without a guard, or that of a cluster's worker, which
     takes seconds to load.
     """
-    main = sys.modules["__main__"]
-    known = {name: getattr(main, name, None) for name in ("__spec__", "__file__")}
-    try:
-        main.__spec__ = None
-        main.__file__ = None
-        yield
-    finally:
-        for name, value in known.items():
-            setattr(main, name, value)
+    names = vars(sys.modules["__main__"])
+    with _MAIN_LOCK:  # two threads at once would take each other's changes for what was before
+        known = {name: names[name] for name in ("__spec__", "__file__") if name in names}
+        try:
+            names.update(__spec__=None, __file__=None)
+            yield
+        finally:
+            names.pop("__file__")
+            names.update(known)
 
 
 class Worker:
