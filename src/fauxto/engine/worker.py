@@ -14,6 +14,7 @@ import warnings
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection
 from multiprocessing.util import Finalize
 from typing import Any, Final
@@ -39,6 +40,8 @@ def _interrupts_held() -> Iterator[None]:
     if sys.platform == "win32":
         yield
         return
+    # Started by the first process, it would leave the signal unblocked.
+    resource_tracker.ensure_running()
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield
@@ -47,6 +50,7 @@ def _interrupts_held() -> Iterator[None]:
 
 
 _MAIN_LOCK: Final = threading.Lock()
+_MAIN_NAMES: Final[tuple[str, ...]] = ("__spec__", "__file__")
 
 
 @contextmanager
@@ -56,11 +60,11 @@ def _main_unnamed() -> Iterator[None]:
     The script may be anything: a user's own without a guard, or that of a cluster's worker, which
     takes seconds to load.
     """
-    names = vars(sys.modules["__main__"])
+    names: dict[str, Any] = vars(sys.modules["__main__"])
     with _MAIN_LOCK:  # two threads at once would take each other's changes for what was before
-        known = {name: names[name] for name in ("__spec__", "__file__") if name in names}
+        known = {name: names[name] for name in _MAIN_NAMES if name in names}
         try:
-            names.update(__spec__=None, __file__=None)
+            names.update(dict.fromkeys(_MAIN_NAMES))
             yield
         finally:
             names.pop("__file__")
