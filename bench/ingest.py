@@ -143,11 +143,13 @@ WAYS: dict[str, Callable[[Path, Path], None]] = {
 
 def rate(way: str, data: Path, workers: int) -> float:
     """Return images per second of one way over all files; start-up is not counted."""
+    # Workers do not run a main script again, so the functions must be a module's.
+    import ingest
     from fauxto.engine.local import map_rows
 
     paths = sorted(data.rglob("*.jpg"))
     with tempfile.TemporaryDirectory() as folder:
-        work = partial(WAYS[way], out=Path(folder))
+        work = partial(ingest.WAYS[way], out=Path(folder))
         if workers == 1:
             work(paths[0])
             start = time.perf_counter()

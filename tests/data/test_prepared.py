@@ -52,6 +52,13 @@ def test_a_data_set_opens_with_its_rows_preprocessing_and_summary(folder):
     assert (summary.digest, summary.split_method) == (dataset.digest, "given")
 
 
+def test_the_summary_has_the_licences_of_the_training_sources(folder):
+    document = json.loads((folder / "prepare.json").read_text())
+    told = {"gallery": "MIT; unknown", "other": "CC0-1.0"}
+    write_json(folder / "prepare.json", document | {"licences": told})
+    assert open_dataset(folder).summary().licences == {"gallery": "MIT; unknown"}
+
+
 def test_the_digest_ignores_row_order_and_sees_content_label_and_split():
     frame = images()
     assert digest_rows(frame.reverse()) == digest_rows(frame)

@@ -5,7 +5,7 @@ import sys
 import polars as pl
 import pytest
 
-from fauxto.core.artifacts import write_json
+from fauxto.core.artifacts import read_json, write_json
 from fauxto.core.choices import Policy
 from fauxto.core.errors import ArtifactError, DataError, RecipeError
 from fauxto.core.labels import Split
@@ -219,6 +219,16 @@ def test_a_model_card_is_written_beside_the_run_from_all_evaluations(run, datase
     assert "Hardest disturbance:" in text
     assert "was not measured" in text
     assert "1 of 5 fakes were called real, 1 of 6 reals were called fake" in text
+
+
+def test_the_model_card_lists_the_licences_of_training_sources(run, dataset):
+    card = read_json(run / "card.json")
+    card["data"] |= {"sources": {"web": 7, "own": 2}, "licences": {"web": "CC0-1.0; unknown"}}
+    write_json(run / "card.json", card)
+    evaluate(run, data=dataset)
+    text = (run / "MODEL_CARD.md").read_text("utf-8")
+    assert "| source | web | 7 | CC0-1.0; unknown |" in text
+    assert "| source | own | 2 | – |" in text
 
 
 def test_foreign_scores_are_measured_without_a_run(tmp_path, drawn):

@@ -77,6 +77,8 @@ class DataSummary(Record):
     """Images per split."""
     sources: dict[str, int] = Field(default_factory=dict)
     """Training images per source."""
+    licences: dict[str, str] = Field(default_factory=dict)
+    """Of the training images, by source, as the data told."""
     generators: dict[str, int] = Field(default_factory=dict)
     """Training images per generator."""
     split_method: str = "given"

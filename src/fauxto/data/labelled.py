@@ -7,7 +7,7 @@ from pathlib import Path
 
 from fauxto.core.errors import DataError
 from fauxto.data import storage
-from fauxto.data.collect import collect, suffix_of
+from fauxto.data.collect import TABLE_SUFFIXES, collect, suffix_of
 from fauxto.data.layout import (
     DROPPINGS,
     IMAGE_SUFFIXES,
@@ -18,7 +18,7 @@ from fauxto.data.layout import (
     recognise,
     require_both_labels,
 )
-from fauxto.data.path_table import read_origins
+from fauxto.data.path_table import read_licences, read_origins
 from fauxto.data.shards import image_column
 from fauxto.data.stored import StoredImage
 
@@ -78,6 +78,23 @@ def list_labelled(
 def is_plain(data: str) -> bool:
     """Return whether images lie as files on this machine, not at a URL or in shards."""
     return not storage.is_url(data) and not _holds_shards(data)
+
+
+def list_licences(data: str, root: str) -> dict[str, str]:
+    """Return the licences of each source, where the table of images or of their origins tells.
+
+    Args:
+        data: as given to ``list_labelled``.
+        root: where its paths begin.
+
+    Raises:
+        DataError: the table cannot be read.
+    """
+    tables = [storage.join(root, name) for name in ORIGIN_TABLES]
+    if suffix_of(data) in TABLE_SUFFIXES and not _holds_shards(data):
+        tables = [data]
+    table = next((table for table in tables if storage.exists(table)), None)
+    return {} if table is None else read_licences(table)
 
 
 def _holds_shards(data: str) -> bool:

@@ -94,6 +94,27 @@ def read_origins(table: Path | str) -> dict[str, Origin]:
     return {path: Origin(source, generator) for path, source, generator in rows}
 
 
+def read_licences(table: Path | str) -> dict[str, str]:
+    """Return the licences of each source's images, from a table with a ``licence`` column.
+
+    Several of one source are joined by semicolons; ``unknown`` where the table leaves some out.
+
+    Raises:
+        DataError: it cannot be read; a table without the columns gives an empty mapping.
+    """
+    frame = _read_strings(table)
+    if not {"source", "licence"} <= set(frame.columns):
+        return {}
+    found = (
+        frame.drop_nulls("source")
+        .with_columns(pl.col("licence").fill_null("unknown"))
+        .group_by("source")
+        .agg(pl.col("licence").unique().sort().str.join("; "))
+        .sort("source")
+    )
+    return dict(found.select("source", "licence").iter_rows())
+
+
 def _read_strings(table: Path | str) -> pl.DataFrame:
     """Return the known columns of a table as text, empty cells null."""
     suffix = Path(table).suffix.lower()

@@ -1,7 +1,8 @@
 """A prepared data set: one folder of equal-sized pictures, its table and its preprocessing."""
 
 import hashlib
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import polars as pl
@@ -25,6 +26,7 @@ class PreparedDataset:
             network's matter and stand here at their defaults.
         split_method: how the splits were made, in words.
         digest: 64 hexadecimal digits over path, label, split and content of every picture.
+        licences: of each source's pictures, where the data told.
     """
 
     root: Path
@@ -32,6 +34,7 @@ class PreparedDataset:
     preprocess: Preprocess
     split_method: str
     digest: str
+    licences: Mapping[str, str] = field(default_factory=dict)
 
     def rows(self, split: Split) -> pl.DataFrame:
         """Return the rows of a split, sorted by path."""
@@ -54,10 +57,12 @@ class PreparedDataset:
                 **{label.value: int((labels == label.value).sum()) for label in LABELS}
             )
         train = self.rows(Split.TRAIN)
+        sources = _count(train["source"])
         return DataSummary(
             digest=self.digest,
             counts=counts,
-            sources=_count(train["source"]),
+            sources=sources,
+            licences={name: self.licences[name] for name in sources if name in self.licences},
             generators=_count(train["generator"]),
             split_method=self.split_method,
         )
@@ -77,7 +82,9 @@ def open_dataset(folder: Path) -> PreparedDataset:
         split_method = str(document["split_method"])
     except (KeyError, ValidationError) as error:
         raise ArtifactError(f"{folder / PREPARE} is damaged ({error}): prepare again") from error
-    return PreparedDataset(folder, images, preprocess, split_method, digest_rows(images))
+    licences = document.get("licences", {})  # older data sets have none
+    digest = digest_rows(images)
+    return PreparedDataset(folder, images, preprocess, split_method, digest, licences)
 
 
 def digest_rows(images: pl.DataFrame) -> str:

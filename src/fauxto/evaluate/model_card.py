@@ -77,8 +77,9 @@ def _describe_data(card: ModelCard) -> str:
     rows = [
         [split, f"{count.real:,}", f"{count.fake:,}"] for split, count in card.data.counts.items()
     ]
+    licences = card.data.licences
     origins = [
-        [kind, name, f"{count:,}"]
+        [kind, name, f"{count:,}", licences.get(name, "–") if kind == "source" else ""]
         for kind, table in (("source", card.data.sources), ("generator", card.data.generators))
         for name, count in sorted(table.items(), key=lambda item: (-item[1], item[0]))
     ]
@@ -87,7 +88,7 @@ def _describe_data(card: ModelCard) -> str:
         + _table(["split", "real", "fake"], rows)
     )
     if origins:
-        text += "\n\n" + _table(["trained on", "name", "images"], origins)
+        text += "\n\n" + _table(["trained on", "name", "images", "licence"], origins)
     return text
 
 

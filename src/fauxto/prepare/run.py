@@ -27,7 +27,7 @@ from fauxto.core.progress import Progress, silent
 from fauxto.core.recipe import PrepareOptions
 from fauxto.core.records import ClassCounts
 from fauxto.data import storage
-from fauxto.data.labelled import is_plain, list_labelled
+from fauxto.data.labelled import is_plain, list_labelled, list_licences
 from fauxto.data.prepared import digest_rows, open_dataset
 from fauxto.data.split import assign_splits
 from fauxto.data.stored import StoredImage
@@ -172,6 +172,7 @@ def prepare(  # noqa: PLR0913 - the command's options
         "preprocess_hash": preprocess.hash,
         "split_method": _describe(options, own_val=Split.VAL.value in usable["split"]),
         "matching": plan.matching,
+        "licences": list_licences(data, root),
         "digest": digest_rows(table),
         "counts": count(table),
         "excluded": [
