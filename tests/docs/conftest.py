@@ -50,10 +50,11 @@ def write_data(root: Path, generators: tuple[str, ...], first_seed: int) -> None
 def environment(tmp_path_factory) -> dict[str, str]:
     """Environment in which ``fauxto`` and ``python`` are the ones under test."""
     programs = tmp_path_factory.mktemp("programs")
-    launcher = programs / "fauxto"
-    launcher.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m fauxto "$@"\n')
-    launcher.chmod(0o755)
-    (programs / "python").symlink_to(sys.executable)
+    # Scripts, not links: a link to an environment's python does not find its packages.
+    for name, words in (("fauxto", " -m fauxto"), ("python", "")):
+        launcher = programs / name
+        launcher.write_text(f'#!/bin/sh\nexec "{sys.executable}"{words} "$@"\n')
+        launcher.chmod(0o755)
     return {**os.environ, "PATH": f"{programs}:{os.environ['PATH']}", "NO_COLOR": "1"}
 
 
