@@ -71,7 +71,7 @@ def finished(tmp_path_factory, environment) -> Path:
     shutil.copy(root / "photo.jpg", root / "pictures/photo.jpg")
     for command in (
         "audit DATA --out AUDIT",
-        "prepare DATA --audit AUDIT --out DATASET --size 64",
+        "prepare DATA --audit AUDIT --out DATASET",
         "train DATASET --recipe lite --set train.max_epochs=1 --out RUN",
         "export RUN --out MODEL.onnx",
     ):

@@ -5,7 +5,7 @@ import sys
 import polars as pl
 import pytest
 
-from fauxto.core.artifacts import read_json, write_json
+from fauxto.core.artifacts import file_digest, read_json, write_json
 from fauxto.core.choices import Policy
 from fauxto.core.errors import ArtifactError, DataError, RecipeError
 from fauxto.core.labels import Split
@@ -283,6 +283,9 @@ def test_any_function_is_evaluated_and_its_failures_are_rows(module, images, tmp
         "RuntimeError: no memory",
         "the detector returned 7.0, not a number from 0 to 1",
     ]
+    judged = pl.read_parquet(tmp_path / "out/predictions.parquet")
+    for path, digest in judged.select("path", "sha256").iter_rows():
+        assert digest == file_digest(tmp_path / "dataset" / path)
     again = evaluate_detector(
         f"{module}:by_name", data=tmp_path / "dataset", out=tmp_path / "out", split=Split.TEST
     )

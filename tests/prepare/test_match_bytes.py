@@ -2,6 +2,7 @@ import numpy as np
 import polars as pl
 import pytest
 
+from fauxto.core.errors import DataError
 from fauxto.prepare.match_bytes import match_bytes
 
 
@@ -53,3 +54,11 @@ def test_of_few_pictures_nothing_is_said_and_nothing_left_out():
     table = make_table(40, 3)
     matched = match_bytes(table, seed=1)
     assert (matched.step, matched.roc_auc, matched.kept.height) == (None, None, table.height)
+
+
+def test_classes_without_a_length_in_common_cannot_be_matched():
+    table = make_table(400, 1).with_columns(
+        bytes=pl.when(pl.col("label") == "fake").then(pl.col("bytes") * 1000).otherwise("bytes")
+    )
+    with pytest.raises(DataError, match="too few file lengths in common"):
+        match_bytes(table, seed=1)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import polars as pl
 
+from fauxto.core.artifacts import file_digest
 from fauxto.core.errors import RecipeError
 from fauxto.core.labels import Split
 from fauxto.core.progress import Progress, silent
@@ -40,6 +41,8 @@ def score_listing(
 ) -> pl.DataFrame:
     """Return a table of scores; an image on which the detector fails is a row with its error.
 
+    Contents are told by their SHA-256, so that ``compare`` knows who judged the same images.
+
     Args:
         detector: function to call, once an image.
         listing: the images, with their labels.
@@ -59,11 +62,30 @@ def score_listing(
                 "generator": file.generator,
                 "score": score,
                 "error": error,
+                "sha256": _digest(listing.root / file.path),
             }
         )
         progress("score", done, len(files))
-    text = dict.fromkeys(("path", "label", "split", "source", "generator", "error"), pl.String)
+    text = dict.fromkeys(
+        (
+            "path",
+            "label",
+            "split",
+            "source",
+            "generator",
+            "error",
+            "sha256",
+        ),
+        pl.String,
+    )
     return pl.DataFrame(rows, schema_overrides={**text, "score": pl.Float64}, strict=False)
+
+
+def _digest(path: Path) -> str | None:
+    try:
+        return file_digest(path)
+    except OSError:  # the detector's own error tells of it
+        return None
 
 
 def _try_score(detector: Detector, path: Path) -> tuple[float | None, str | None]:

@@ -13,6 +13,7 @@ import polars as pl
 from sklearn.model_selection import StratifiedKFold
 from threadpoolctl import threadpool_limits
 
+from fauxto.core.errors import DataError
 from fauxto.core.labels import LABELS, Label
 from fauxto.metrics.baseline import make_trees, score_rows
 from fauxto.metrics.ranking import roc_auc
@@ -53,6 +54,9 @@ def match_bytes(images: pl.DataFrame, *, seed: int) -> BytesMatch:
         images: columns ``path``, ``label``, ``split`` and ``bytes`` of pictures of one size,
             written with the same settings.
         seed: of the draws and the folds.
+
+    Raises:
+        DataError: the classes have too few lengths in common.
     """
     images = images.sort("path")
     if images.height < MIN_IMAGES:
@@ -60,6 +64,11 @@ def match_bytes(images: pl.DataFrame, *, seed: int) -> BytesMatch:
     drawn = images.with_columns(_order=np.random.default_rng(seed).random(images.height))
     for step in STEPS:
         kept = images if step is None else _draw(drawn, step).select(images.columns)
+        if min((kept["label"] == label.value).sum() for label in LABELS) < _FOLDS:
+            raise DataError(
+                "--match container: compressed alike, real and fake pictures have too few file "
+                "lengths in common; leave it out, or collect pictures of like content"
+            )
         auc = _guess(kept, seed)
         if CHANCE_BAND[0] <= auc <= CHANCE_BAND[1]:
             break
