@@ -144,6 +144,13 @@ def test_a_table_of_paths_may_hold_urls_and_relative_paths(tmp_path, placed, kin
     assert told(address) == [("real", "test", None), ("fake", None, None)]
 
 
+def test_a_json_list_of_paths_is_a_table_too(tmp_path):
+    (tmp_path / "a.jpg").write_bytes(b"a")
+    (tmp_path / "t.json").write_text(json.dumps(["a.jpg", "b.jpg"]))
+    found = [image.address for image in collect([str(tmp_path / "t.json")])]
+    assert found == [str(tmp_path / "a.jpg"), str(tmp_path / "b.jpg")]
+
+
 def test_what_holds_no_picture_is_an_error(tmp_path, placed):
     (tmp_path / "d").mkdir()
     (tmp_path / "d" / "a.txt").write_bytes(b"x")

@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import pytest
 
 from fauxto.core.errors import ArtifactError, DataError, MissingExtra
@@ -43,6 +45,16 @@ def test_walk_is_sorted_and_leaves_hidden_files_out(folder):
         storage.write(storage.join(folder, name), b"x")
     found = [file.address.removeprefix(folder).lstrip("/") for file in storage.walk(folder)]
     assert found == ["a/b/c.jpg", "a/z.jpg", "b.jpg", "c/d.jpg"]
+
+
+def test_walk_does_not_go_round_in_circles_and_meets_links_that_lead_nowhere(tmp_path):
+    (tmp_path / "a.jpg").write_bytes(b"12")
+    (tmp_path / "again").symlink_to(tmp_path)
+    (tmp_path / "lost.jpg").symlink_to(tmp_path / "nothing")
+    found = {Path(file.address).name: file.size for file in storage.walk(str(tmp_path))}
+    assert found["a.jpg"] == 2
+    assert found["lost.jpg"] is None
+    assert sorted(found) == ["a.jpg", "again", "lost.jpg"]
 
 
 def test_no_such_prefix_is_an_error(folder):

@@ -92,9 +92,10 @@ def audit(  # noqa: PLR0913 - the command's options
         DataError: the data cannot be understood, or hold one class only.
         ArtifactError: ``out`` is in the way or cannot be written.
     """
-    listing = list_labelled(_name(data), real=real, fake=fake)
+    data = str(data)
+    listing = list_labelled(data, real=real, fake=fake)
     arguments = {
-        "data": _resolve(_name(data)),
+        "data": _resolve(data),
         "root": _resolve(listing.root),
         "files": _digest_listing(listing),
         "max_pixels": max_pixels,
@@ -112,7 +113,7 @@ def audit(  # noqa: PLR0913 - the command's options
         plan = _inspect(listing, out / PARTS_DIR, row, engine, progress)
     progress("findings", 0, 1)
     images, findings = loading.result()(
-        out, plan, data=_name(data), kind=listing.kind, engine=engine, progress=progress
+        out, plan, data=data, kind=listing.kind, engine=engine, progress=progress
     )
     progress("findings", 1, 1)
     finish_folder(claim)
@@ -125,10 +126,6 @@ def _load_checks() -> Callable[..., tuple[pl.DataFrame, tuple[Finding, ...]]]:
     from fauxto.audit.conclude import conclude  # noqa: PLC0415
 
     return conclude
-
-
-def _name(data: Path | str) -> str:
-    return str(data)
 
 
 def _resolve(address: str) -> str:

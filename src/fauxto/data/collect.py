@@ -1,8 +1,5 @@
 """Every kind of input as one stream of images: folders, prefixes, tables of paths, shards."""
 
-import csv
-import io
-import json
 from collections.abc import Iterable, Iterator
 from itertools import chain
 from pathlib import Path
@@ -13,6 +10,7 @@ import polars as pl
 from fauxto.core.errors import DataError
 from fauxto.data import storage
 from fauxto.data.layout import IMAGE_SUFFIXES
+from fauxto.data.path_table import read_strings
 from fauxto.data.shards import (
     image_column,
     iterate_parquet,
@@ -122,21 +120,9 @@ def _rows(table: str) -> Iterator[dict[str, Any]]:
     if suffix_of(table) == ".parquet":
         yield from _parquet_rows(table)
         return
-    try:
-        text = storage.read(table).decode("utf-8-sig")
-        if suffix_of(table) == ".csv":
-            reader = csv.DictReader(io.StringIO(text, newline=""))
-            _require_path(table, list(reader.fieldnames or ()))
-            yield from reader
-        elif suffix_of(table) == ".json":
-            yield from (_as_row(row) for row in json.loads(text))
-        else:
-            yield from (_as_row(json.loads(line)) for line in text.splitlines() if line.strip())
-    except (OSError, ValueError, TypeError, csv.Error) as error:
-        if isinstance(error, DataError):
-            raise
-        reason = getattr(error, "strerror", None) or str(error)
-        raise DataError(f"{table} cannot be read as a table: {reason}") from error
+    frame = read_strings(table)
+    _require_path(table, frame.columns)
+    yield from frame.iter_rows(named=True)
 
 
 def _parquet_rows(table: str) -> Iterator[dict[str, Any]]:
@@ -154,11 +140,3 @@ def _require_path(table: str, names: list[str]) -> None:
         raise DataError(
             f"{table} has no column 'path' (found: {', '.join(names)}) and no column of image bytes"
         )
-
-
-def _as_row(row: object) -> dict[str, Any]:
-    if isinstance(row, str):
-        return {"path": row}
-    if not isinstance(row, dict):
-        raise TypeError(f"it holds {type(row).__name__} where a path or an object should be")
-    return row

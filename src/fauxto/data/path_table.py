@@ -35,7 +35,7 @@ def read_listing(table: Path) -> Listing:
         DataError: not a table, no rows, a column missing, an unknown label or split, or a path
             named twice.
     """
-    frame = _read_strings(table)
+    frame = read_strings(table)
     for column in ("path", "label"):
         if column not in frame.columns:
             raise DataError(
@@ -72,7 +72,7 @@ def read_paths(table: Path) -> list[str]:
     Raises:
         DataError: not a table, or no such column.
     """
-    frame = _read_strings(table)
+    frame = read_strings(table)
     if "path" not in frame.columns:
         raise DataError(f"{table} has no column 'path' (found: {', '.join(frame.columns)})")
     return frame["path"].drop_nulls().to_list()
@@ -84,7 +84,7 @@ def read_origins(table: Path | str) -> dict[str, Origin]:
     Raises:
         DataError: it cannot be read; a table without the columns gives an empty mapping.
     """
-    frame = _read_strings(table)
+    frame = read_strings(table)
     if "path" not in frame.columns or not {"source", "generator"} & set(frame.columns):
         return {}
     frame = frame.with_columns(
@@ -102,7 +102,7 @@ def read_licences(table: Path | str) -> dict[str, str]:
     Raises:
         DataError: it cannot be read; a table without the columns gives an empty mapping.
     """
-    frame = _read_strings(table)
+    frame = read_strings(table)
     if not {"source", "licence"} <= set(frame.columns):
         return {}
     found = (
@@ -115,8 +115,12 @@ def read_licences(table: Path | str) -> dict[str, str]:
     return dict(found.select("source", "licence").iter_rows())
 
 
-def _read_strings(table: Path | str) -> pl.DataFrame:
-    """Return the known columns of a table as text, empty cells null."""
+def read_strings(table: Path | str) -> pl.DataFrame:
+    """Return a table as text, empty cells null; of JSON the columns that fauxto knows.
+
+    Raises:
+        DataError: it cannot be read.
+    """
     suffix = Path(table).suffix.lower()
     readers: dict[str, Callable[[io.BytesIO], pl.DataFrame]] = {
         ".csv": _read_csv, ".parquet": pl.read_parquet, ".json": _read_json,
@@ -148,8 +152,11 @@ def _read_json_lines(table: io.BytesIO) -> pl.DataFrame:
 
 
 def _from_rows(rows: object) -> pl.DataFrame:
-    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
-        raise TypeError("it is not a list of objects")
+    if not isinstance(rows, list):
+        raise TypeError("it is not a list of objects or paths")
+    rows = [{"path": row} if isinstance(row, str) else row for row in rows]
+    if not all(isinstance(row, dict) for row in rows):
+        raise TypeError("it is not a list of objects or paths")
     names = [name for name in _COLUMNS if any(name in row for row in rows)]
     columns = {
         name: [None if row.get(name) is None else str(row[name]) for row in rows] for name in names

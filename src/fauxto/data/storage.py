@@ -108,7 +108,7 @@ def write(address: str, content: bytes) -> None:
             store.makedirs(folder, exist_ok=True)
             store.pipe_file(f"{folder}/.{name}.part", content)
             store.mv(f"{folder}/.{name}.part", path)
-    except (OSError, NotImplementedError) as error:
+    except (OSError, NotImplementedError) as error:  # the latter from stores that only read
         raise ArtifactError(f"cannot write {address}: {_reason(error)}") from error
 
 
@@ -139,7 +139,8 @@ def remove(address: str) -> None:
 def walk(folder: str) -> Iterator[StoredFile]:
     """Yield the files below a folder or prefix, sorted folder by folder; hidden ones are left out.
 
-    Only one folder's names a level are in memory.
+    Links to folders are not followed, since they may go round in circles. Only one folder's names
+    a level are in memory.
 
     Raises:
         DataError: it cannot be listed.
@@ -191,7 +192,7 @@ def size_of(address: str) -> int:
 def _walk_local(folder: str) -> Iterator[StoredFile]:
     try:
         with os.scandir(folder) as scan:
-            entries = sorted((entry.name, entry.is_dir()) for entry in scan)
+            entries = sorted((entry.name, entry.is_dir(follow_symlinks=False)) for entry in scan)
     except OSError as error:
         raise DataError(f"cannot list the folder {folder}: {error.strerror}") from error
     for name, is_dir in entries:
@@ -201,10 +202,16 @@ def _walk_local(folder: str) -> Iterator[StoredFile]:
         if is_dir:
             yield from _walk_local(path)
         else:
-            facts = Path(path).stat() if Path(path).exists() else None
-            yield StoredFile(
-                path, facts and facts.st_size, None if facts is None else str(facts.st_mtime_ns)
-            )
+            yield StoredFile(path, *_facts(path))
+
+
+def _facts(path: str) -> tuple[int | None, str | None]:
+    """Return size and version of a file; nothing of a link that leads nowhere."""
+    try:
+        facts = Path(path).stat()
+    except OSError:
+        return None, None
+    return facts.st_size, str(facts.st_mtime_ns)
 
 
 def _walk_store(store: Any, path: str, protocol: str) -> Iterator[StoredFile]:  # noqa: ANN401

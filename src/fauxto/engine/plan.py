@@ -153,7 +153,7 @@ def open_plan(
                 "folder"
             )
     elif overwrite:
-        _clear(folder, found)
+        _clear(folder)
     elif found["fingerprint"] != fingerprint(verb, {**arguments, "part_rows": part_rows}):
         raise OtherResult(
             f"{folder} holds parts of '{found['verb']}' with other arguments: choose another "
@@ -190,7 +190,7 @@ def read_manifest(folder: str) -> dict[str, Any] | None:
     return document
 
 
-def _clear(folder: str, found: Mapping[str, Any]) -> None:
+def _clear(folder: str) -> None:
     """Remove parts and listing; the manifest, which says that they are fauxto's, last."""
     listing = storage.join(folder, LISTING)
     for inside in (folder, listing):
@@ -198,7 +198,6 @@ def _clear(folder: str, found: Mapping[str, Any]) -> None:
             if name.startswith("part-") and name.endswith(".parquet"):
                 storage.remove(storage.join(inside, name))
     storage.remove(storage.join(folder, MANIFEST))
-    del found
 
 
 def list_images(plan: Plan, images: Iterable[StoredImage]) -> Plan:

@@ -66,18 +66,8 @@ def score_listing(
             }
         )
         progress("score", done, len(files))
-    text = dict.fromkeys(
-        (
-            "path",
-            "label",
-            "split",
-            "source",
-            "generator",
-            "error",
-            "sha256",
-        ),
-        pl.String,
-    )
+    names = ("path", "label", "split", "source", "generator", "error", "sha256")
+    text = dict.fromkeys(names, pl.String)
     return pl.DataFrame(rows, schema_overrides={**text, "score": pl.Float64}, strict=False)
 
 

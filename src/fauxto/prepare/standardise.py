@@ -11,9 +11,9 @@ from typing import Any, Final
 import polars as pl
 from PIL import Image
 
+from fauxto.core.artifacts import write_bytes
 from fauxto.core.errors import ImageStatus, UnreadableImage
 from fauxto.core.records import Preprocess
-from fauxto.data import storage
 from fauxto.data.stored import StoredImage, read_image
 from fauxto.imaging.decode import Limits, decode_rgb, read_bytes
 from fauxto.imaging.preprocess import load_fitted
@@ -40,7 +40,7 @@ class Job:
     Attributes:
         original: path relative to the audited root.
         source: the file, or where else its bytes are.
-        target: the PNG to write, as a path or URL.
+        target: the PNG to write.
         preprocess: size, fit and resampling.
         limits: of the source.
         jpeg_quality: compress the picture like a JPEG of this quality before it is stored.
@@ -49,7 +49,7 @@ class Job:
 
     original: str
     source: Path | StoredImage
-    target: Path | str
+    target: Path
     preprocess: Preprocess
     limits: Limits
     jpeg_quality: int | None = None
@@ -100,13 +100,13 @@ def standardise(job: Job) -> Outcome:
     Raises:
         ArtifactError: the picture cannot be written.
     """
-    if isinstance(job.target, Path) and job.target.is_file():
+    if job.target.is_file():
         return _outcome(job, job.target.read_bytes())
     try:
         content = _make(job)
     except UnreadableImage as error:
         return Outcome(job.original, error.status, str(error))
-    storage.write(str(job.target), content)
+    write_bytes(job.target, content)
     return _outcome(job, content)
 
 
@@ -153,7 +153,7 @@ class StandardiseRow:
     """An audited image to its picture in the data set; the row says what became of it.
 
     Attributes:
-        out: folder of the data set, as a path or URL.
+        out: folder of the data set.
         preprocess: size, fit and resampling.
         limits: of the source.
         seed: of the JPEG qualities, where containers are matched; None where they are not.
@@ -168,12 +168,11 @@ class StandardiseRow:
 
     def __call__(self, image: StoredImage) -> Mapping[str, Any]:
         """Make one picture."""
-        target = storage.join(self.out, place_picture(image))
         kept = self.squares and image.sha256 and self.squares.path_of(image.sha256)
         job = Job(
             image.path,
             image,
-            target if storage.is_url(self.out) else Path(target),
+            Path(self.out, place_picture(image)),
             self.preprocess,
             self.limits,
             None if self.seed is None else draw_quality(image.path, self.seed),
