@@ -61,7 +61,7 @@ def audit(
             overwrite=overwrite,
             progress=progress,
         )
-    console.refuse_reused(out, reused=result.reused)
+    console.note_reused(out, reused=result.reused, quiet=quiet)
     counts = result.images["status"].value_counts(sort=True).rows()
     if as_json:
         console.print_json(

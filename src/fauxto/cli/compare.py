@@ -26,7 +26,7 @@ def compare(
     from fauxto.core.speed import SPEED
 
     result = run_compare(runs, out=out, evaluation=evaluation, overwrite=overwrite)
-    console.refuse_reused(out, reused=result.reused)
+    console.note_reused(out, reused=result.reused, quiet=quiet)
     if as_json:
         console.print_json(read_json(out / COMPARISON))
         return

@@ -20,7 +20,7 @@ from rich.progress import (
 )
 from rich.table import Table
 
-from fauxto.core.errors import ArtifactError, FauxtoError
+from fauxto.core.errors import FauxtoError
 from fauxto.core.extras import find_missing_extra
 from fauxto.core.progress import Progress as ProgressCallable
 from fauxto.core.progress import silent
@@ -132,7 +132,9 @@ def print_table(
         rows: cells as text.
         numeric: indices of the columns to align right.
     """
-    table = Table(title=title, title_justify="left", title_style="bold")
+    if title:  # a table's own is folded to the table's width
+        stdout.print(printable(title), style="bold", markup=False, soft_wrap=True)
+    table = Table()
     for index, column in enumerate(columns):
         table.add_column(column, justify="right" if index in numeric else "left", overflow="fold")
     for row in rows:
@@ -140,17 +142,10 @@ def print_table(
     stdout.print(table)
 
 
-def refuse_reused(out: Path, *, reused: bool) -> None:
-    """Say that a finished result was found and left as it is.
-
-    Raises:
-        ArtifactError: always, if the result was not made by this call.
-    """
+def note_reused(out: Path, *, reused: bool, quiet: bool) -> None:
+    """Say that a finished result of the same call was found, and is shown as it is."""
     if reused:
-        raise ArtifactError(
-            f"{out} already holds exactly this result, finished: nothing was done "
-            "(--overwrite makes it again)"
-        )
+        note(f"{out} was finished before: shown again (--overwrite makes it again)", quiet=quiet)
 
 
 def show_chain(page: Path, table: str, *, as_json: bool, quiet: bool) -> None:

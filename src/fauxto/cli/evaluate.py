@@ -101,7 +101,7 @@ def evaluate(
                 overwrite=overwrite,
                 progress=progress,
             )
-    console.refuse_reused(result.folder, reused=result.reused)
+    console.note_reused(result.folder, reused=result.reused, quiet=quiet)
     if as_json:
         console.print_json(result.metrics.model_dump(mode="json"))
         return

@@ -100,7 +100,7 @@ def explain(
             control=control or (),
             strength=strength,
         )
-    console.refuse_reused(result.folder, reused=result.reused)
+    console.note_reused(result.folder, reused=result.reused, quiet=quiet)
     if as_json:
         console.print_json({"out": str(result.folder)})
         return

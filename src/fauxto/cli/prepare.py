@@ -91,7 +91,7 @@ def prepare(
             overwrite=overwrite,
             progress=progress,
         )
-    console.refuse_reused(out, reused=result.reused)
+    console.note_reused(out, reused=result.reused, quiet=quiet)
     counts = {name: count.model_dump() for name, count in result.counts.items()}
     if as_json:
         console.print_json({"out": str(out), "counts": counts, "excluded": result.excluded})

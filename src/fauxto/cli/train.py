@@ -100,7 +100,7 @@ def train(
             result = run_train(dataset, **options)
     if result.rank > 0:  # one of several processes: the first speaks for all
         return
-    console.refuse_reused(out, reused=result.reused)
+    console.note_reused(out, reused=result.reused, quiet=quiet)
     if isinstance(result, SeedsResult):
         _show_seeds(result, dataset, as_json=as_json, quiet=quiet)
     else:

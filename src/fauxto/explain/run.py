@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -255,10 +256,14 @@ def _find(work: _Work, choices: Sequence[Choice]) -> Findings:
         inputs = _first_readable(subject, work)
         readable = len(inputs)
         if work.tested and readable >= FEWEST_TESTED:
-            work.progress(f"test {subject.name}", 0, 1)
-            control = work.controls.get(subject.name)
-            trusts[subject.name] = try_methods(subject, inputs, work.target, work.seed, control)
-            work.progress(f"test {subject.name}", 1, 1)
+            trusts[subject.name] = try_methods(
+                subject,
+                inputs,
+                work.target,
+                work.seed,
+                work.controls.get(subject.name),
+                partial(work.progress, f"test {subject.name}"),
+            )
     why_untested = ""
     if not trusts:
         why_untested = (

@@ -1,5 +1,6 @@
 """Tests of belief for one method on one network: deletion, insertion, and maps without learning."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
@@ -75,6 +76,7 @@ def try_methods(
     target: Target,
     seed: int,
     control: Subject | None = None,
+    progress: Callable[[int, int], None] = lambda *_: None,
 ) -> list[Trust]:
     """Return the tests of every method of a network on some images.
 
@@ -85,17 +87,20 @@ def try_methods(
         seed: of random maps, destroyed weights and the bootstrap.
         control: a network like it that was trained on permuted labels; Adebayo et al. 2018,
             "Sanity Checks for Saliency Maps", section 3.2.
+        progress: told how many maps of how many are tested.
     """
+    count = len(inputs) * len(subject.methods)
+    progress(0, count)
     directions = choose_sides(subject.card, subject.odds(inputs), target)
     known = _trace_known(subject, inputs, directions, seed)
     few = slice(0, SANITY_IMAGES)
-    trusts = []
+    trusts: list[Trust] = []
     for method in subject.methods:
         maps = _explain(subject, inputs, method, directions)
-        curves = [
-            {"map": _trace(subject, image, heat, direction), **others}
-            for image, heat, direction, others in zip(inputs, maps, directions, known, strict=True)
-        ]
+        curves = []
+        for image, heat, direction, blind in zip(inputs, maps, directions, known, strict=True):
+            curves.append({"map": _trace(subject, image, heat, direction), **blind})
+            progress(len(trusts) * len(inputs) + len(curves), count)
         steps = []
         for ruin in subject.ruins(seed):
             if METHODS[method].slow and ruin.share < 1:
