@@ -139,7 +139,7 @@ def percent(share: float) -> str:
 
 def percents(interval: Interval) -> str:
     """Return an interval of shares in percent."""
-    return f"{100 * interval[0]:.1f} to {100 * interval[1]:.1f} %"
+    return f"{100 * interval[0]:.1f} to {100 * interval[1]:.1f}\u00a0%"
 
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[str]], left: int = 1) -> list[str]:
