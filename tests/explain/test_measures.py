@@ -136,3 +136,9 @@ def test_detailed_skin_of_any_tone_is_face_like_and_an_even_wall_of_that_colour_
     assert not find_detail(wall).face_like[:, :24].any()
     sea = half_and_half(skin((40, 110, 190), 0.6), (90, 140, 200))
     assert measure(LEFT, sea).face_like_ratio is None
+
+
+def test_samples_of_one_value_do_not_differ():
+    difference = compare_samples(np.ones(5), np.ones(7))
+    assert difference.p_value == 1.0
+    assert difference.cliffs_delta == 0.0

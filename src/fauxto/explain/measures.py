@@ -164,4 +164,6 @@ def compare_samples(
         return None
     test = mannwhitneyu(first, second, alternative="two-sided")
     delta = 2 * float(test.statistic) / (len(first) * len(second)) - 1
-    return Difference(float(first.mean()), float(second.mean()), delta, float(test.pvalue))
+    # Where all values are one, the test divides by no spread, and SciPy from 1.18 on says NaN.
+    p_value = float(test.pvalue) if np.ptp([*first, *second]) > 0 else 1.0
+    return Difference(float(first.mean()), float(second.mean()), delta, p_value)
