@@ -69,7 +69,7 @@ def write_pictures(folder: Path, count: int) -> None:
 
 def upload(folder: Path, address: str) -> None:
     """Put every picture below an address."""
-    from fauxto.data import storage
+    from fauxto.core import storage
 
     for path in sorted(folder.rglob("*.jpg")):
         inside = path.relative_to(folder).as_posix()
@@ -138,7 +138,7 @@ def digest(out: Path) -> str:
     """Return a digest of the rows of all parts."""
     import hashlib
 
-    from fauxto.engine.plan import read_frame
+    from fauxto.data.table import read_frame
 
     whole = hashlib.sha256()
     for part in sorted(out.glob("part-*.parquet")):

@@ -53,22 +53,22 @@ def s3_server():
 @pytest.fixture
 def s3(s3_server, monkeypatch, request):
     """Return the address of an empty bucket, reached by the usual environment."""
-    from fauxto.data import storage
+    from fauxto.core import stores
 
     for name, value in {**ENVIRONMENT, "AWS_ENDPOINT_URL": s3_server}.items():
         monkeypatch.setenv(name, value)
-    storage._store.cache_clear()
+    stores.connect.cache_clear()
     bucket = f"b{abs(hash(request.node.nodeid))}"
     with urlopen(Request(f"{s3_server}/{bucket}", method="PUT"), timeout=10):
         pass
     yield f"s3://{bucket}"
-    storage._store.cache_clear()
+    stores.connect.cache_clear()
 
 
 @pytest.fixture
 def put(s3):
     """Return a function that puts a folder into the bucket."""
-    from fauxto.data import storage
+    from fauxto.core import storage
 
     def put_folder(folder, prefix="data"):
         for path in sorted(folder.rglob("*")):

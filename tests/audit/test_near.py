@@ -114,7 +114,7 @@ def test_every_two_blocks_are_compared_once():
 def test_a_block_that_was_lost_is_one_error(world, tmp_path):
     blocks = Blocks(str(tmp_path), 2, 150)
     blocks.write(0, world[:150])
-    with pytest.raises(ArtifactError, match=r"block-00001\.parquet cannot be read"):
+    with pytest.raises(ArtifactError, match=r"block-00001\.parquet does not exist"):
         blocks(1)
 
 

@@ -20,8 +20,8 @@ from PIL import Image
 from fauxto.audit import run as audit_run
 from fauxto.audit.run import audit
 from fauxto.audit.tables import THUMBNAILS
+from fauxto.core import storage
 from fauxto.core.errors import ArtifactError, DataError, OtherResult
-from fauxto.data import storage
 from fauxto.data.table import IMAGE_SCHEMA, read_images
 
 RESULTS = ("images.parquet", THUMBNAILS, "bad_files.txt", "statistics.json", "findings.json")
@@ -301,7 +301,7 @@ def test_a_full_disk_is_one_error_and_the_next_call_goes_on(tmp_path, monkeypatc
 
     from fauxto.engine import part
 
-    write = part.write_frame
+    write = part.write_table
 
     def fill_up(path, frame):
         if len(written) == 2:
@@ -310,7 +310,7 @@ def test_a_full_disk_is_one_error_and_the_next_call_goes_on(tmp_path, monkeypatc
         write(path, frame)
 
     with monkeypatch.context() as patch:
-        patch.setattr(part, "write_frame", fill_up)
+        patch.setattr(part, "write_table", fill_up)
         with pytest.raises(ArtifactError, match="No space left"):
             audit(data, out=tmp_path / "out", workers=1)
     assert [path.name for path in written] == ["part-000000.parquet", "part-000001.parquet"]

@@ -2,12 +2,14 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from urllib.request import Request, urlopen
 
 import pytest
 
+from fauxto.core import storage, stores
 from fauxto.core.artifacts import (
+    STAMP,
     FolderState,
-    atomic_path,
     claim_folder,
     finish_folder,
     read_card,
@@ -18,10 +20,29 @@ from fauxto.core.artifacts import (
     write_text,
 )
 from fauxto.core.errors import ArtifactError, OtherResult
+from fauxto.core.storage import atomic_path
 
 
-def test_a_new_folder_is_claimed_and_finished(tmp_path):
-    claim = claim_folder(tmp_path / "deep" / "out", "audit", {"data": "x"})
+@pytest.fixture(params=["disk", "s3", "memory"])
+def place(request, tmp_path):
+    """Return where results may be written: on disk, in a bucket, in one of fsspec's stores."""
+    if request.param == "disk":
+        return tmp_path
+    if request.param == "memory":
+        return f"memory://{tmp_path.name}"
+    return f"{request.getfixturevalue('s3')}/results"
+
+
+def put(folder, name, content=b"x"):
+    storage.write(storage.join(folder, name), content)
+
+
+def there(folder, name):
+    return storage.exists(storage.join(folder, name))
+
+
+def test_a_new_folder_is_claimed_and_finished(place):
+    claim = claim_folder(storage.join(place, "deep/out"), "audit", {"data": "x"})
     assert claim.state is FolderState.NEW
     with pytest.raises(ArtifactError, match="unfinished"):
         require_finished(claim.folder, "audit")
@@ -29,50 +50,143 @@ def test_a_new_folder_is_claimed_and_finished(tmp_path):
     require_finished(claim.folder, "audit")
 
 
-def test_the_same_call_resumes_and_then_finds_it_done(tmp_path):
-    first = claim_folder(tmp_path / "out", "audit", {"data": "x", "n": 3})
-    (tmp_path / "out" / "part").write_text("kept")
-    again = claim_folder(tmp_path / "out", "audit", {"n": 3, "data": "x"})
+def test_the_same_call_resumes_and_then_finds_it_done(place):
+    out = storage.join(place, "out")
+    first = claim_folder(out, "audit", {"data": "x", "n": 3})
+    put(out, "part", b"kept")
+    again = claim_folder(out, "audit", {"n": 3, "data": "x"})
     assert again.state is FolderState.RESUMED
-    assert (tmp_path / "out" / "part").read_text() == "kept"
+    assert storage.read(storage.join(out, "part")) == b"kept"
     finish_folder(first)
-    assert claim_folder(tmp_path / "out", "audit", {"data": "x", "n": 3}).state is FolderState.DONE
+    assert claim_folder(out, "audit", {"data": "x", "n": 3}).state is FolderState.DONE
 
 
 @pytest.mark.parametrize(
     ("verb", "arguments"), [("audit", {"data": "y"}), ("train", {"data": "x"})]
 )
-def test_another_call_is_refused_and_changes_nothing(tmp_path, verb, arguments):
-    claim_folder(tmp_path / "out", "audit", {"data": "x"})
-    (tmp_path / "out" / "result").write_text("precious")
+def test_another_call_is_refused_and_changes_nothing(place, verb, arguments):
+    out = storage.join(place, "out")
+    claim_folder(out, "audit", {"data": "x"})
+    put(out, "result", b"precious")
     with pytest.raises(OtherResult, match="--overwrite"):
-        claim_folder(tmp_path / "out", verb, arguments)
-    assert (tmp_path / "out" / "result").read_text() == "precious"
+        claim_folder(out, verb, arguments)
+    assert storage.read(storage.join(out, "result")) == b"precious"
 
 
-def test_overwrite_replaces_what_fauxto_wrote(tmp_path):
-    claim_folder(tmp_path / "out", "audit", {"data": "x"})
-    (tmp_path / "out" / "result").write_text("old")
-    claim = claim_folder(tmp_path / "out", "audit", {"data": "y"}, overwrite=True)
+def test_overwrite_replaces_what_fauxto_wrote_and_touches_nothing_beside_it(place):
+    out = storage.join(place, "out")
+    claim_folder(out, "audit", {"data": "x"})
+    old = ("result", "deep/er/picture 1.png", ".hidden", ".folder/x", "deep/fauxto.json")
+    for name in old:
+        put(out, name)
+    beside = ("out2/fauxto.json", "out2/x", "outer", "other")
+    for name in beside:
+        put(place, name)
+    claim = claim_folder(out, "audit", {"data": "y"}, overwrite=True)
     assert claim.state is FolderState.NEW
-    assert not (tmp_path / "out" / "result").exists()
+    left = [file.address.rpartition("/")[2] for file in storage.walk(str(out), hidden=True)]
+    assert left == [STAMP]
+    assert not any(there(out, name) for name in old)
+    assert all(there(place, name) for name in beside)
+    finish_folder(claim)
+    assert claim_folder(out, "audit", {"data": "y"}).state is FolderState.DONE
 
 
-def test_overwrite_never_deletes_a_folder_of_others(tmp_path):
-    (tmp_path / "photos").mkdir()
-    (tmp_path / "photos" / "holiday.jpg").write_bytes(b"x")
+def test_names_that_look_like_patterns_are_removed_and_only_they(s3):
+    for name in ("out/fauxto.json", "out/a[1]*.png", "out/a1b.png"):
+        storage.write(f"{s3}/{name}", b"x")
+    storage.remove(f"{s3}/out/a[1]*.png")
+    assert storage.names_in(f"{s3}/out") == {"fauxto.json", "a1b.png"}
+    storage.write(f"{s3}/out/a[1]*.png", b"x")
+    storage.remove_below(f"{s3}/out", keep="fauxto.json")
+    assert storage.names_in(f"{s3}/out") == {"fauxto.json"}
+
+
+def test_a_file_that_is_called_like_the_prefix_is_in_the_way_and_stays(s3):
+    claim_folder(f"{s3}/out", "audit", {"data": "x"})
+    storage.write(f"{s3}/out", b"a file of others")
+    with pytest.raises(ArtifactError, match="is a file"):
+        claim_folder(f"{s3}/out", "audit", {"data": "x"}, overwrite=True)
+    storage.remove_below(f"{s3}/out")
+    assert storage.read(f"{s3}/out") == b"a file of others"
+
+
+def test_a_call_killed_while_it_removes_does_not_leave_half_a_result_that_looks_whole(
+    place, monkeypatch
+):
+    out = storage.join(place, "out")
+    finish_folder(claim_folder(out, "audit", {"data": "x"}))
+    put(out, "result")
+
+    def die(*_, **__):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(storage, "remove_below", die)
+        with pytest.raises(KeyboardInterrupt):
+            claim_folder(out, "audit", {"data": "x"}, overwrite=True)
+    with pytest.raises(ArtifactError, match="unfinished"):
+        require_finished(out, "audit")
+    with pytest.raises(OtherResult, match="unfinished"):
+        claim_folder(out, "audit", {"data": "x"})
+    claim_folder(out, "audit", {"data": "x"}, overwrite=True)
+    assert not there(out, "result")
+
+
+def test_overwrite_never_deletes_a_folder_of_others(place):
+    photos = storage.join(place, "photos")
+    put(photos, "holiday.jpg")
+    with pytest.raises(ArtifactError, match=r"did not write \(holiday.jpg\)"):
+        claim_folder(photos, "audit", {}, overwrite=True)
+    assert there(photos, "holiday.jpg")
+
+
+@pytest.mark.parametrize("name", ["deep/er/x", ".hidden"])
+def test_files_of_others_are_seen_wherever_they_lie(place, name):
+    put(place, f"out/{name}")
     with pytest.raises(ArtifactError, match="did not write"):
-        claim_folder(tmp_path / "photos", "audit", {}, overwrite=True)
-    assert (tmp_path / "photos" / "holiday.jpg").exists()
+        claim_folder(storage.join(place, "out"), "audit", {})
 
 
-def test_a_call_killed_while_it_wrote_its_first_stamp_can_be_called_again(tmp_path):
-    (tmp_path / "out").mkdir()
-    (tmp_path / "out" / ".fauxto-k2j1.json").write_text("")
-    claim = claim_folder(tmp_path / "out", "audit", {})
+@pytest.mark.parametrize("begun", [".fauxto-k2j1.json", ".fauxto.json.part"])
+def test_a_call_killed_while_it_wrote_its_first_stamp_can_be_called_again(place, begun):
+    out = storage.join(place, "out")
+    put(out, begun, b"")
+    claim = claim_folder(out, "audit", {})
     assert claim.state is FolderState.NEW
     finish_folder(claim)
-    require_finished(tmp_path / "out", "audit")
+    require_finished(out, "audit")
+
+
+def test_a_folder_that_a_console_made_is_empty(s3, s3_server):
+    marker = f"{s3_server}/{s3.removeprefix('s3://')}/out/"
+    with urlopen(Request(marker, data=b"", method="PUT"), timeout=10):
+        pass
+    assert claim_folder(f"{s3}/out", "audit", {}).state is FolderState.NEW
+
+
+def test_a_whole_bucket_is_no_result_folder(s3):
+    for address in (s3, f"{s3}/"):
+        with pytest.raises(ArtifactError, match="is a whole bucket: name a folder in it"):
+            claim_folder(address, "audit", {})
+
+
+def test_a_url_that_became_a_path_is_refused(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ArtifactError, match="s3:/bucket/out is no folder on this machine"):
+        claim_folder(Path("s3://bucket/out"), "train", {})
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_store_that_does_not_answer_is_one_line(monkeypatch, s3):
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
+    monkeypatch.setattr(stores, "FIRST_WAIT_S", 0.0)
+    monkeypatch.setattr(stores, "_CLIENT_RETRIES", 0)
+    stores.connect.cache_clear()
+    for ask in (require_finished, lambda folder, verb: claim_folder(folder, verb, {})):
+        with pytest.raises(ArtifactError, match="cannot look at s3://bucket/out") as caught:
+            ask("s3://bucket/out", "audit")
+        assert "\n" not in str(caught.value)
 
 
 def test_a_file_in_the_way_is_an_error_for_the_reader(tmp_path):
@@ -81,19 +195,21 @@ def test_a_file_in_the_way_is_an_error_for_the_reader(tmp_path):
         claim_folder(tmp_path / "out", "audit", {})
 
 
-def test_a_folder_that_does_not_exist_and_one_of_something_else_are_told_apart(tmp_path):
+def test_a_folder_that_does_not_exist_and_one_of_something_else_are_told_apart(place):
+    put(place, "x")
     with pytest.raises(ArtifactError, match="gone does not exist: name a folder written by"):
-        require_finished(tmp_path / "gone", "audit")
+        require_finished(storage.join(place, "gone"), "audit")
     with pytest.raises(ArtifactError, match="is not a folder written by 'fauxto audit'"):
-        require_finished(tmp_path, "audit")
+        require_finished(place, "audit")
 
 
-def test_a_result_of_another_verb_is_named(tmp_path):
-    finish_folder(claim_folder(tmp_path / "out", "audit", {}))
+def test_a_result_of_another_verb_is_named(place):
+    out = storage.join(place, "out")
+    finish_folder(claim_folder(out, "audit", {}))
     with pytest.raises(ArtifactError, match="written by 'fauxto audit', not by 'fauxto train'"):
-        require_finished(tmp_path / "out", "train")
+        require_finished(out, "train")
     with pytest.raises(ArtifactError, match="not a folder written by"):
-        require_finished(tmp_path, "train")
+        require_finished(place, "train")
 
 
 def test_a_failed_write_leaves_the_old_file_and_no_litter(tmp_path):
@@ -124,10 +240,13 @@ def test_a_full_disk_is_one_clear_error(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_json_round_trips_with_its_schema_first(tmp_path):
-    write_json(tmp_path / "a.json", {"name": "é", "n": 1})
-    assert (tmp_path / "a.json").read_text("utf-8").startswith('{\n  "schema": 1')
-    assert read_json(tmp_path / "a.json") == {"schema": 1, "name": "é", "n": 1}
+def test_json_round_trips_with_its_schema_first(place):
+    address = storage.join(place, "a.json")
+    write_json(address, {"name": "é", "n": 1})
+    assert storage.read(address).decode().startswith('{\n  "schema": 1')
+    assert read_json(address) == {"schema": 1, "name": "é", "n": 1}
+    with pytest.raises(ArtifactError, match=r"b\.json does not exist"):
+        read_json(storage.join(place, "b.json"))
 
 
 def test_nan_never_reaches_a_json_file(tmp_path):
@@ -145,10 +264,10 @@ def test_nan_never_reaches_a_json_file(tmp_path):
         ("[]", "not a JSON object"),
     ],
 )
-def test_unusable_json_is_an_error_for_the_reader(tmp_path, content, message):
-    (tmp_path / "a.json").write_text(content)
+def test_unusable_json_is_an_error_for_the_reader(place, content, message):
+    put(place, "a.json", content.encode())
     with pytest.raises(ArtifactError, match=message):
-        read_json(tmp_path / "a.json")
+        read_json(storage.join(place, "a.json"))
 
 
 def test_a_document_that_is_not_what_it_should_be_says_in_which_places(tmp_path):
@@ -173,6 +292,7 @@ def test_text_with_a_name_that_is_not_utf8_is_kept(tmp_path):
 def test_core_imports_no_heavy_library():
     code = (
         "import sys, fauxto.core.artifacts, fauxto.core.records;"
-        "sys.exit(any(m in sys.modules for m in ('torch', 'polars', 'numpy', 'matplotlib')))"
+        "heavy = {'torch', 'polars', 'numpy', 'matplotlib', 'fsspec', 'obstore'};"
+        "sys.exit(bool(heavy & sys.modules.keys()))"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

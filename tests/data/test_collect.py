@@ -5,8 +5,8 @@ import tarfile
 import polars as pl
 import pytest
 
+from fauxto.core import storage
 from fauxto.core.errors import DataError, UnreadableImage
-from fauxto.data import storage
 from fauxto.data.collect import collect
 from fauxto.data.stored import read_image
 from fauxto.imaging.decode import Limits

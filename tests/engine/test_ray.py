@@ -16,9 +16,10 @@ from fauxto.core.artifacts import FolderState
 from fauxto.core.choices import EngineName
 from fauxto.core.progress import silent
 from fauxto.data.stored import StoredImage
+from fauxto.data.table import read_frame
 from fauxto.engine.part import Engine, PartWork
 from fauxto.engine.parts import run_parts
-from fauxto.engine.plan import list_images, open_plan, read_frame
+from fauxto.engine.plan import list_images, open_plan
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 HERE = str(Path(__file__).parent)

@@ -11,9 +11,9 @@ import polars as pl
 import pytest
 from PIL import Image
 
-from fauxto.data import storage
+from fauxto.core import storage, stores
+from fauxto.data.table import read_frame
 from fauxto.engine.part import Engine
-from fauxto.engine.plan import read_frame
 from fauxto.predict.in_parts import predict_in_parts
 
 KEPT = ("content-type", "content-range", "etag", "last-modified", "accept-ranges")
@@ -79,7 +79,7 @@ def proxy(s3, s3_server, monkeypatch):
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
     monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{server.server_port}")
-    storage._store.cache_clear()
+    stores.connect.cache_clear()
     yield server
     server.shutdown()
     thread.join()
@@ -118,4 +118,4 @@ def test_what_goes_wrong_in_the_store_is_a_row_and_the_sums_add_up(s3, proxy, mo
     assert (plan.sums.rows, plan.sums.ok, plan.sums.errors) == (7, 3, 4)
     assert proxy.asked["throttled-twice.jpg"] == 3
     assert proxy.asked["throttled-always.jpg"] > 4
-    assert proxy.asked["broken-off.jpg"] >= storage.ATTEMPTS
+    assert proxy.asked["broken-off.jpg"] >= stores.ATTEMPTS

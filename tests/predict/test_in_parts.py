@@ -10,11 +10,12 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from fauxto.core import storage
 from fauxto.core.artifacts import FolderState
 from fauxto.core.errors import ArtifactError, OtherResult
-from fauxto.data import storage
+from fauxto.data.table import read_frame
 from fauxto.engine.part import Engine
-from fauxto.engine.plan import LISTING, MANIFEST, read_frame
+from fauxto.engine.plan import LISTING, MANIFEST
 from fauxto.predict.in_parts import count_verdicts, predict_in_parts
 from fauxto.predict.writing import COLUMNS
 
@@ -145,11 +146,11 @@ def test_a_full_disk_is_one_error_and_the_next_call_goes_on(tmp_path, pictures, 
             raise ArtifactError(f"cannot write {address}: No space left on device")
         write(address, frame)
 
-    write = part.write_frame
-    monkeypatch.setattr(part, "write_frame", full)
+    write = part.write_table
+    monkeypatch.setattr(part, "write_table", full)
     with pytest.raises(ArtifactError, match=r"1 of 5 parts .*No space left.* 5 of 24 rows"):
         run(pictures, tmp_path / "out", model)
-    monkeypatch.setattr(part, "write_frame", write)
+    monkeypatch.setattr(part, "write_table", write)
     assert run(pictures, tmp_path / "out", model).sums.rows == 24
 
 

@@ -16,6 +16,7 @@ from fauxto.audit.near import Search
 from fauxto.audit.page import write_audit_page
 from fauxto.audit.records import Finding
 from fauxto.audit.tables import THUMBNAIL_SCHEMA, THUMBNAILS
+from fauxto.core import storage
 from fauxto.core.artifacts import (
     BAD_FILES,
     FINDINGS,
@@ -26,7 +27,6 @@ from fauxto.core.artifacts import (
 )
 from fauxto.core.errors import ImageStatus
 from fauxto.core.progress import Progress
-from fauxto.data import storage
 from fauxto.data.table import IMAGE_SCHEMA, write_table
 from fauxto.engine.local import map_rows
 from fauxto.engine.part import Engine

@@ -9,7 +9,7 @@ import polars as pl
 
 from fauxto.audit.tables import THUMBNAIL_SCHEMA
 from fauxto.core.errors import ImageStatus, UnreadableImage
-from fauxto.data.storage import is_url
+from fauxto.core.storage import is_url
 from fauxto.data.stored import StoredImage, read_image
 from fauxto.data.table import IMAGE_SCHEMA
 from fauxto.imaging.decode import Limits

@@ -17,11 +17,11 @@ import numpy as np
 import polars as pl
 from jaxtyping import Int64
 
+from fauxto.core import storage
 from fauxto.core.progress import Progress, silent
-from fauxto.data import storage
 from fauxto.data.groups import Looks, NearPairs, connect, find_near_pairs, find_near_pairs_between
+from fauxto.data.table import read_frame, write_table
 from fauxto.engine.part import Engine
-from fauxto.engine.plan import read_frame, write_frame
 from fauxto.engine.spread import spread
 
 BLOCK_ROWS: Final = 65_536
@@ -73,7 +73,7 @@ class Blocks:
             "phash_mirrored": looks.mirrored,
             "grey": pl.Series([row.tobytes() for row in grey], dtype=pl.Binary),
         }
-        write_frame(address, pl.DataFrame(columns))
+        write_table(address, pl.DataFrame(columns))
 
     def __call__(self, comparison: int) -> int:
         """Compare two blocks, unless their links are there, and return the number of the latter.
@@ -83,7 +83,7 @@ class Blocks:
         """
         address = self._links(comparison)
         if not storage.exists(address):
-            write_frame(address, self._compare(comparison))
+            write_table(address, self._compare(comparison))
         return comparison
 
     def links(self, comparison: int) -> Near:

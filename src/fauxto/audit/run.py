@@ -27,8 +27,8 @@ from fauxto.core.artifacts import (
 from fauxto.core.choices import PART_ROWS
 from fauxto.core.notebook import Shown
 from fauxto.core.progress import Progress, silent
+from fauxto.core.storage import is_url
 from fauxto.data.labelled import LabelledImages, list_labelled
-from fauxto.data.storage import is_url
 from fauxto.data.table import read_images
 from fauxto.engine.part import Engine, PartWork
 from fauxto.engine.parts import run_parts

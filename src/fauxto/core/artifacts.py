@@ -1,5 +1,7 @@
 """Result folders and files: names, atomic writes, resuming, and never overwriting unasked.
 
+A folder is a ``Path`` on this machine or, as a string, a URL such as ``s3://bucket/AUDIT``.
+
 A folder that a verb writes holds ``fauxto.json``, its stamp. While the verb works, the stamp says
 ``"finished": false``; called again with the same arguments it resumes, called with others it
 refuses. A finished folder is only replaced on request, and a folder without a stamp is never
@@ -8,22 +10,24 @@ deleted.
 
 import hashlib
 import json
-import os
-import shutil
-import tempfile
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Any, Final, Generic
 
 from pydantic import ValidationError
+from typing_extensions import TypeVar
 
+from fauxto.core import storage
 from fauxto.core.errors import ArtifactError, OtherResult
 from fauxto.core.invalid import describe_invalid
 from fauxto.core.records import SCHEMA, ModelCard, Record
+from fauxto.core.storage import Address
+from fauxto.core.stores import OBJECT_STORES
 
+Folder = TypeVar("Folder", bound=Path | str, default=Path)
 Kind = TypeVar("Kind", bound=Record)
 
 STAMP: Final = "fauxto.json"
@@ -59,10 +63,10 @@ class FolderState(StrEnum):
 
 
 @dataclass(frozen=True)
-class Claim:
+class Claim(Generic[Folder]):
     """A result folder that a verb may write to (or, when ``DONE``, read from)."""
 
-    folder: Path
+    folder: Folder
     state: FolderState
     fingerprint: str
 
@@ -79,8 +83,8 @@ def fingerprint(verb: str, arguments: Mapping[str, Any]) -> str:
 
 
 def claim_folder(
-    folder: Path, verb: str, arguments: Mapping[str, Any], *, overwrite: bool = False
-) -> Claim:
+    folder: Folder, verb: str, arguments: Mapping[str, Any], *, overwrite: bool = False
+) -> Claim[Folder]:
     """Make a result folder ready, or say that the same result is already in it.
 
     Args:
@@ -88,41 +92,54 @@ def claim_folder(
         verb: the verb's name.
         arguments: whatever decides the result; a finished or unfinished folder with equal
             arguments is ``DONE`` or ``RESUMED``.
-        overwrite: replace what a fauxto verb wrote there before.
+        overwrite: replace what a fauxto verb wrote there before; at a URL, all that is below it.
 
     Raises:
         OtherResult: the folder holds a result of other arguments, and ``overwrite`` is not set.
         ArtifactError: the folder holds files that fauxto did not write, or cannot be made.
+        MissingExtra: what opens such an address is not installed.
     """
     call = fingerprint(verb, arguments)
-    if folder.exists() and not folder.is_dir():
-        raise ArtifactError(f"{folder} is a file, not a folder: choose another --out")
-    stamp_path = folder / STAMP
-    stamp = read_json(stamp_path) if stamp_path.is_file() else None
-    if stamp is None and folder.is_dir() and not all(map(_is_begun_stamp, folder.iterdir())):
-        raise ArtifactError(
-            f"{folder} holds files that fauxto did not write: choose another --out "
-            f"(fauxto deletes only folders with its own {STAMP})"
-        )
-    if stamp is not None and overwrite:
-        shutil.rmtree(folder)
-        stamp = None
-    if stamp is not None:
+    _check_place(folder)
+    stamp_path = storage.join(folder, STAMP)
+    stamp = read_json(stamp_path) if storage.exists(stamp_path) else None
+    if stamp is None:
+        there = storage.names_in(folder, hidden=True)
+        if foreign := sorted(name for name in there if not _is_begun_stamp(name)):
+            raise ArtifactError(
+                f"{folder} holds files that fauxto did not write ({foreign[0]}): choose another "
+                f"--out (fauxto deletes only folders with its own {STAMP})"
+            )
+    elif not overwrite:
         return _claim_existing(folder, stamp, verb, call)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise ArtifactError(f"cannot make the folder {folder}: {error.strerror}") from error
+    else:
+        # Whoever kills this call must not find half a result that still says it is finished.
+        _write_stamp(folder, str(stamp.get("verb")), "being removed", {}, finished=False)
+        storage.remove_below(folder, keep=STAMP)
     _write_stamp(folder, verb, call, arguments, finished=False)
     return Claim(folder, FolderState.NEW, call)
 
 
-def _is_begun_stamp(path: Path) -> bool:
+def _check_place(folder: Address) -> None:
+    """Refuse what cannot be a result folder, whatever is in it."""
+    if isinstance(folder, Path) and re.match(r"[a-z][a-z0-9+.-]+:/", str(folder)):
+        raise ArtifactError(f"{folder} is no folder on this machine: only such are written here")
+    protocol, _, inside = str(folder).partition("://")
+    if protocol in OBJECT_STORES and "/" not in inside.strip("/"):
+        # Others may put their own there later, which --overwrite would remove.
+        raise ArtifactError(f"{folder} is a whole bucket: name a folder in it, as {folder}/RESULT")
+    if storage.exists(folder):
+        raise ArtifactError(f"{folder} is a file, not a folder: choose another --out")
+
+
+def _is_begun_stamp(name: str) -> bool:
     """Return whether a file is what a call killed while it wrote its first stamp leaves behind."""
-    return path.name.startswith(f".{Path(STAMP).stem}-") and path.suffix == Path(STAMP).suffix
+    return bool(re.fullmatch(r"\.fauxto(-.*\.json|\.json\.part)", name))
 
 
-def _claim_existing(folder: Path, stamp: Mapping[str, Any], verb: str, call: str) -> Claim:
+def _claim_existing(
+    folder: Folder, stamp: Mapping[str, Any], verb: str, call: str
+) -> Claim[Folder]:
     if stamp.get("verb") == verb and stamp.get("fingerprint") == call:
         state = FolderState.DONE if stamp.get("finished") else FolderState.RESUMED
         return Claim(folder, state, call)
@@ -133,25 +150,26 @@ def _claim_existing(folder: Path, stamp: Mapping[str, Any], verb: str, call: str
     )
 
 
-def finish_folder(claim: Claim) -> None:
+def finish_folder(claim: Claim[Any]) -> None:
     """Mark a claimed folder as complete; the verb's last write."""
-    stamp = read_json(claim.folder / STAMP)
-    write_json(claim.folder / STAMP, {**stamp, "finished": True})
+    stamp_path = storage.join(claim.folder, STAMP)
+    write_json(stamp_path, {**read_json(stamp_path), "finished": True})
 
 
-def require_finished(folder: Path, verb: str) -> None:
+def require_finished(folder: Address, verb: str) -> None:
     """Check that a folder holds a finished result of a verb.
 
     Raises:
         ArtifactError: it does not exist, is not a result of that verb, or was interrupted.
     """
-    stamp_path = folder / STAMP
-    if not folder.exists():
+    stamp_path = storage.join(folder, STAMP)
+    if not storage.exists(stamp_path):
+        if storage.is_folder(folder) or storage.exists(folder):
+            raise ArtifactError(
+                f"{folder} is not a folder written by 'fauxto {verb}': name the --out of that "
+                "command"
+            )
         raise ArtifactError(f"{folder} does not exist: name a folder written by 'fauxto {verb}'")
-    if not stamp_path.is_file():
-        raise ArtifactError(
-            f"{folder} is not a folder written by 'fauxto {verb}': name the --out of that command"
-        )
     stamp = read_json(stamp_path)
     if stamp.get("verb") != verb:
         raise ArtifactError(
@@ -162,10 +180,10 @@ def require_finished(folder: Path, verb: str) -> None:
 
 
 def _write_stamp(
-    folder: Path, verb: str, call: str, arguments: Mapping[str, Any], *, finished: bool
+    folder: Address, verb: str, call: str, arguments: Mapping[str, Any], *, finished: bool
 ) -> None:
     write_json(
-        folder / STAMP,
+        storage.join(folder, STAMP),
         {
             "verb": verb,
             "fingerprint": call,
@@ -175,63 +193,35 @@ def _write_stamp(
     )
 
 
-@contextmanager
-def atomic_path(path: Path) -> Iterator[Path]:
-    """Give a temporary path beside ``path`` and move it there when the block ends well.
-
-    Raises:
-        ArtifactError: the disk is full or the folder cannot be written.
-    """
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(
-            dir=path.parent, prefix=f".{path.stem}-", suffix=path.suffix
-        )
-        os.close(handle)
-    except OSError as error:
-        raise ArtifactError(f"cannot write {path}: {error.strerror}") from error
-    temporary = Path(name)
-    try:
-        yield temporary
-        temporary.chmod(0o644)
-        temporary.replace(path)
-    except OSError as error:
-        if isinstance(error, ArtifactError):
-            raise
-        raise ArtifactError(f"cannot write {path}: {error.strerror or error}") from error
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
-def write_bytes(path: Path, content: bytes) -> None:
+def write_bytes(path: Address, content: bytes) -> None:
     """Write a file atomically."""
-    with atomic_path(path) as temporary:
-        temporary.write_bytes(content)
+    storage.write(path, content)
 
 
-def write_text(path: Path, content: str) -> None:
+def write_text(path: Address, content: str) -> None:
     """Write a UTF-8 file atomically."""
     write_bytes(path, content.encode("utf-8", "surrogateescape"))
 
 
-def write_json(path: Path, content: Mapping[str, Any]) -> None:
+def write_json(path: Address, content: Mapping[str, Any]) -> None:
     """Write a JSON object atomically, with its schema version first."""
     document = {"schema": SCHEMA, **content}
     write_text(path, json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
 
 
-def read_json(path: Path) -> dict[str, Any]:
+def read_json(path: Address) -> dict[str, Any]:
     """Read a JSON object and check its schema version.
 
     Raises:
         ArtifactError: the file is missing, is not JSON, or is from a newer fauxto.
     """
     try:
-        document = json.loads(path.read_text("utf-8"))
+        document = json.loads(storage.read(path).decode("utf-8"))
     except FileNotFoundError as error:
         raise ArtifactError(f"{path} does not exist") from error
     except (OSError, ValueError) as error:
-        raise ArtifactError(f"{path} cannot be read as JSON: {error}") from error
+        reason = getattr(error, "strerror", None) or error
+        raise ArtifactError(f"{path} cannot be read as JSON: {reason}") from error
     if not isinstance(document, dict):
         raise ArtifactError(f"{path} is not a JSON object")
     schema = document.get("schema")
@@ -242,7 +232,7 @@ def read_json(path: Path) -> dict[str, Any]:
     return document
 
 
-def read_document(path: Path, kind: type[Kind], called: str) -> Kind:
+def read_document(path: Address, kind: type[Kind], called: str) -> Kind:
     """Read a JSON file as the record that it holds.
 
     Args:
@@ -259,13 +249,13 @@ def read_document(path: Path, kind: type[Kind], called: str) -> Kind:
         raise ArtifactError(f"{path} is not {called}: {describe_invalid(error)}") from error
 
 
-def read_card(run: Path) -> ModelCard:
+def read_card(run: Address) -> ModelCard:
     """Return the card of a run folder.
 
     Raises:
         ArtifactError: it is missing, damaged, or from a newer fauxto.
     """
-    return read_document(run / CARD, ModelCard, "a valid model card")
+    return read_document(storage.join(run, CARD), ModelCard, "a valid model card")
 
 
 def file_digest(path: Path) -> str:

@@ -7,8 +7,8 @@ from typing import Any, Final
 
 import polars as pl
 
+from fauxto.core import storage
 from fauxto.core.errors import DataError
-from fauxto.data import storage
 from fauxto.data.layout import IMAGE_SUFFIXES
 from fauxto.data.path_table import read_strings
 from fauxto.data.shards import (

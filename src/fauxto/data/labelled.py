@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
+from fauxto.core import storage
 from fauxto.core.errors import DataError
-from fauxto.data import storage
 from fauxto.data.collect import TABLE_SUFFIXES, collect, suffix_of
 from fauxto.data.layout import (
     DROPPINGS,

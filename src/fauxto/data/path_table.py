@@ -10,9 +10,9 @@ from typing import Final
 
 import polars as pl
 
+from fauxto.core import storage
 from fauxto.core.errors import DataError
 from fauxto.core.labels import FOLDER_LABELS, FOLDER_SPLITS, Label
-from fauxto.data import storage
 from fauxto.data.listing import ListedFile, Listing
 
 _COLUMNS: Final = ("path", "label", "split", "source", "generator")

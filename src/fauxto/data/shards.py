@@ -9,9 +9,10 @@ from typing import Any, Final
 
 import polars as pl
 
+from fauxto.core import storage
 from fauxto.core.errors import DataError
 from fauxto.core.labels import FOLDER_LABELS, FOLDER_SPLITS, Label, Split
-from fauxto.data import storage
+from fauxto.core.stores import polars_options
 from fauxto.data.layout import IMAGE_SUFFIXES
 from fauxto.data.stored import StoredImage, scan_parquet
 
@@ -242,7 +243,7 @@ def iterate_parquet(address: str, column: str) -> Iterator[StoredImage]:
 
 def _class_names(address: str) -> list[str]:
     """Return what the numbers of ``label`` are called, by the file's own description."""
-    options = storage.polars_options() if storage.is_url(address) else None
+    options = polars_options() if storage.is_url(address) else None
     metadata = pl.read_parquet_metadata(address, storage_options=options)
     try:
         names = json.loads(metadata["huggingface"])["info"]["features"]["label"]["names"]

@@ -7,9 +7,10 @@ from typing import Final
 
 import polars as pl
 
+from fauxto.core import storage
 from fauxto.core.errors import FauxtoError, ImageStatus, UnreadableImage
 from fauxto.core.labels import Label, Split
-from fauxto.data import storage
+from fauxto.core.stores import polars_options
 from fauxto.imaging.decode import Limits, read_bytes
 
 _ROWS_READ: Final = 16
@@ -117,4 +118,4 @@ def scan_parquet(address: str) -> pl.LazyFrame:
     """Return a Parquet file as a lazy frame, from disk or by ranged reads from an object store."""
     if not storage.is_url(address):
         return pl.scan_parquet(address)
-    return pl.scan_parquet(address, storage_options=storage.polars_options())
+    return pl.scan_parquet(address, storage_options=polars_options())

@@ -1,12 +1,13 @@
 """The tables that verbs hand to each other: their columns, reading and writing."""
 
-from pathlib import Path
+import io
 from typing import Final
 
 import polars as pl
 
-from fauxto.core.artifacts import atomic_path
+from fauxto.core import storage
 from fauxto.core.errors import ArtifactError
+from fauxto.core.storage import Address
 
 ROW_GROUP: Final = 16_384
 """Rows of a Parquet file that are written, and can be read, at once."""
@@ -62,7 +63,7 @@ PREDICTION_SCHEMA: Final[dict[str, pl.DataType]] = {
 """Columns of ``predictions.parquet``, one row an image; missing is null."""
 
 
-def read_images(path: Path) -> pl.DataFrame:
+def read_images(path: Address) -> pl.DataFrame:
     """Return an ``images.parquet``; columns beyond ``IMAGE_SCHEMA`` are kept.
 
     Raises:
@@ -71,18 +72,13 @@ def read_images(path: Path) -> pl.DataFrame:
     return read_table(path, IMAGE_SCHEMA)
 
 
-def read_table(path: Path, schema: dict[str, pl.DataType]) -> pl.DataFrame:
+def read_table(path: Address, schema: dict[str, pl.DataType]) -> pl.DataFrame:
     """Return a Parquet table that holds at least the columns of ``schema``.
 
     Raises:
         ArtifactError: it does not exist, is damaged, or columns are missing or of another type.
     """
-    if not path.is_file():
-        raise ArtifactError(f"{path} does not exist")
-    try:
-        frame = pl.read_parquet(path)
-    except (pl.exceptions.PolarsError, OSError) as error:
-        raise ArtifactError(f"{path} cannot be read as Parquet: {error}") from error
+    frame = read_frame(path)
     wrong = [name for name, kind in schema.items() if frame.schema.get(name) != kind]
     if wrong:
         raise ArtifactError(
@@ -92,20 +88,35 @@ def read_table(path: Path, schema: dict[str, pl.DataType]) -> pl.DataFrame:
     return frame
 
 
-def write_table(path: Path, frame: pl.DataFrame | pl.LazyFrame) -> None:
+def read_frame(path: Address, columns: list[str] | None = None) -> pl.DataFrame:
+    """Return a Parquet file, or some of its columns.
+
+    Raises:
+        ArtifactError: it does not exist or is damaged.
+    """
+    try:
+        return pl.read_parquet(io.BytesIO(storage.read(path)), columns=columns)
+    except FileNotFoundError as error:
+        raise ArtifactError(f"{path} does not exist") from error
+    except (OSError, pl.exceptions.PolarsError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise ArtifactError(f"{path} cannot be read as Parquet: {reason}") from error
+
+
+def write_table(path: Address, frame: pl.DataFrame | pl.LazyFrame) -> None:
     """Write a Parquet table atomically; a lazy frame is computed and written piece by piece.
 
     Raises:
-        ArtifactError: the disk is full or the folder cannot be written.
+        ArtifactError: the disk is full or the address cannot be written.
     """
-    with atomic_path(path) as temporary:
+    if isinstance(frame, pl.DataFrame):
+        buffer = io.BytesIO()
+        frame.write_parquet(buffer, row_group_size=ROW_GROUP)
+        storage.write(path, buffer.getvalue())
+        return
+    with storage.atomic_path(path) as temporary:
         try:
-            if isinstance(frame, pl.LazyFrame):
-                frame.sink_parquet(
-                    temporary, maintain_order=True, row_group_size=STREAMED_ROW_GROUP
-                )
-            else:
-                frame.write_parquet(temporary, row_group_size=ROW_GROUP)
+            frame.sink_parquet(temporary, maintain_order=True, row_group_size=STREAMED_ROW_GROUP)
         except pl.exceptions.ComputeError as error:
             # polars does not raise OSError when the disk is full.
             raise ArtifactError(f"cannot write {path}: {error}") from error

@@ -7,12 +7,13 @@ from typing import Any, Self
 
 import polars as pl
 
+from fauxto.core import storage
 from fauxto.core.choices import EngineName
 from fauxto.core.errors import ArtifactError, MissingExtra
-from fauxto.data import storage
 from fauxto.data.stored import StoredImage
+from fauxto.data.table import read_frame, write_table
 from fauxto.engine.local import RowPool
-from fauxto.engine.plan import Plan, Sums, read_frame, read_listing, write_frame
+from fauxto.engine.plan import Plan, Sums, read_listing
 
 Row = Mapping[str, Any]
 
@@ -100,7 +101,7 @@ class PartRunner:
             with closing(self.pool.map(images, progress=progress)) as results:
                 rows = list(results)
             frame = pl.DataFrame(rows, schema=dict(self.work.schema))
-            write_frame(target, frame)
+            write_table(target, frame)
         except (ArtifactError, OSError) as error:
             if isinstance(error, MissingExtra):
                 raise

@@ -6,7 +6,6 @@ is done, the sums. ``listing/part-000000.parquet`` holds which images a part is 
 """
 
 import hashlib
-import io
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
@@ -15,12 +14,12 @@ from typing import Any, Final
 
 import polars as pl
 
-from fauxto.core.artifacts import FolderState, fingerprint
+from fauxto.core import storage
+from fauxto.core.artifacts import FolderState, fingerprint, read_json, write_json
 from fauxto.core.choices import PART_ROWS
 from fauxto.core.errors import ArtifactError, OtherResult
-from fauxto.core.records import SCHEMA
-from fauxto.data import storage
 from fauxto.data.stored import STORED_SCHEMA, StoredImage
+from fauxto.data.table import read_frame, write_table
 
 MANIFEST: Final = "manifest.json"
 LISTING: Final = "listing"
@@ -101,7 +100,6 @@ class Plan:
     def save(self) -> None:
         """Write the manifest; the last write of every step."""
         document = {
-            "schema": SCHEMA,
             "verb": self.verb,
             "fingerprint": fingerprint(self.verb, {**self.arguments, "part_rows": self.part_rows}),
             "arguments": json.loads(json.dumps(self.arguments, default=str)),
@@ -110,8 +108,7 @@ class Plan:
             "sums": self.sums and asdict(self.sums),
             "finished": self.sums is not None,
         }
-        text = json.dumps(document, indent=2, ensure_ascii=False) + "\n"
-        storage.write(storage.join(self.folder, MANIFEST), text.encode("utf-8", "surrogateescape"))
+        write_json(storage.join(self.folder, MANIFEST), document)
 
 
 def name_part(number: int) -> str:
@@ -179,14 +176,9 @@ def read_manifest(folder: str) -> dict[str, Any] | None:
     address = storage.join(folder, MANIFEST)
     if not storage.exists(address):
         return None
-    try:
-        document: dict[str, Any] = json.loads(storage.read(address))
-        newer = document["schema"] > SCHEMA
-        _ = [document[name] for name in ("verb", "fingerprint", "listing", "sums", "finished")]
-    except (ValueError, KeyError, TypeError, OSError) as error:
-        raise ArtifactError(f"{address} is damaged: name another folder") from error
-    if newer:
-        raise ArtifactError(f"{address} has schema {document['schema']}: update fauxto")
+    document = read_json(address)
+    if {"verb", "fingerprint", "listing", "sums", "finished"} - document.keys():
+        raise ArtifactError(f"{address} is damaged: name another folder")
     return document
 
 
@@ -215,7 +207,7 @@ def list_images(plan: Plan, images: Iterable[StoredImage]) -> Plan:
             told = [None if value is None else str(value) for value in row]
             digest.update(json.dumps(told).encode())
         frame = pl.DataFrame(values, schema=STORED_SCHEMA, orient="row")
-        write_frame(plan.listing(parts), frame)
+        write_table(plan.listing(parts), frame)
         rows, parts = rows + len(batch), parts + 1
     listed = replace(plan, listed=Listed(parts, rows, digest.hexdigest()))
     listed.save()
@@ -226,27 +218,3 @@ def read_listing(plan: Plan, number: int) -> list[StoredImage]:
     """Return the images of a part."""
     rows = read_frame(plan.listing(number)).iter_rows(named=True)
     return [StoredImage(**row) for row in rows]
-
-
-def write_frame(address: str, frame: pl.DataFrame) -> None:
-    """Write a Parquet file at any address, whole or not at all.
-
-    Raises:
-        ArtifactError: it cannot be written.
-    """
-    buffer = io.BytesIO()
-    frame.write_parquet(buffer)
-    storage.write(address, buffer.getvalue())
-
-
-def read_frame(address: str, columns: list[str] | None = None) -> pl.DataFrame:
-    """Return a Parquet file from any address.
-
-    Raises:
-        ArtifactError: it is missing or damaged.
-    """
-    try:
-        return pl.read_parquet(io.BytesIO(storage.read(address)), columns=columns)
-    except (OSError, pl.exceptions.PolarsError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        raise ArtifactError(f"{address} cannot be read as Parquet: {reason}") from error

@@ -11,9 +11,9 @@ import torch
 from jaxtyping import Float32
 from torch import nn
 
-from fauxto.core.artifacts import atomic_path
 from fauxto.core.errors import ArtifactError
 from fauxto.core.notebook import Shown
+from fauxto.core.storage import atomic_path
 from fauxto.export.cam import WithCam, with_cam
 from fauxto.metrics.calibration import fake_score
 from fauxto.models.checkpoint import LoadedRun, load_run

@@ -11,7 +11,6 @@ from torch import Tensor, nn
 from fauxto.core.artifacts import (
     RECIPE,
     WEIGHTS,
-    atomic_path,
     read_card,
     require_finished,
     write_text,
@@ -20,6 +19,7 @@ from fauxto.core.errors import ArtifactError, WeightsError
 from fauxto.core.labels import LABELS
 from fauxto.core.recipe import Recipe, load_recipe
 from fauxto.core.records import ModelCard, Preprocess
+from fauxto.core.storage import atomic_path
 from fauxto.models.build import build_network, choose_device, find_spec
 from fauxto.models.specs import ModelSpec
 from fauxto.models.weights import read_state

@@ -15,9 +15,10 @@ from fauxto.core.labels import Verdict
 from fauxto.core.progress import Progress, silent
 from fauxto.data.collect import collect
 from fauxto.data.stored import StoredImage, read_image
+from fauxto.data.table import read_frame
 from fauxto.engine.part import Engine, PartWork
 from fauxto.engine.parts import run_parts
-from fauxto.engine.plan import Plan, list_images, open_plan, read_frame
+from fauxto.engine.plan import Plan, list_images, open_plan
 from fauxto.imaging.decode import Limits
 from fauxto.models.scorer import bundled_detector, open_scorer
 from fauxto.predict.detector import Detector

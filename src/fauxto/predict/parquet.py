@@ -7,8 +7,8 @@ from typing import Final
 
 import polars as pl
 
-from fauxto.core.artifacts import atomic_path
 from fauxto.core.errors import ArtifactError, DataError
+from fauxto.core.storage import atomic_path
 
 _ROWS_AT_ONCE: Final = 100_000
 

@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Final, TextIO
 
-from fauxto.core.artifacts import atomic_path
 from fauxto.core.errors import ArtifactError, MissingExtra
 from fauxto.core.records import Prediction
+from fauxto.core.storage import atomic_path
 
 Cell = str | float | None
 

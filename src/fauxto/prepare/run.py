@@ -7,6 +7,7 @@ from typing import Any, Final
 
 import polars as pl
 
+from fauxto.core import storage
 from fauxto.core.artifacts import (
     IMAGES,
     ORIGINALS,
@@ -26,15 +27,14 @@ from fauxto.core.notebook import Shown
 from fauxto.core.progress import Progress, silent
 from fauxto.core.recipe import PrepareOptions
 from fauxto.core.records import ClassCounts
-from fauxto.data import storage
 from fauxto.data.labelled import is_plain, list_labelled, list_licences
 from fauxto.data.prepared import digest_rows, open_dataset
 from fauxto.data.split import assign_splits
 from fauxto.data.stored import StoredImage
-from fauxto.data.table import read_images, write_table
+from fauxto.data.table import read_frame, read_images, write_table
 from fauxto.engine.part import Engine, PartWork
 from fauxto.engine.parts import run_parts
-from fauxto.engine.plan import list_images, open_plan, read_frame
+from fauxto.engine.plan import list_images, open_plan
 from fauxto.imaging.decode import Limits
 from fauxto.imaging.squares import Squares
 from fauxto.prepare.match import match_geometry

@@ -12,8 +12,9 @@ from typing import Any, Final
 import torch
 from torch import Tensor
 
-from fauxto.core.artifacts import atomic_path, file_digest
+from fauxto.core.artifacts import file_digest
 from fauxto.core.errors import ArtifactError
+from fauxto.core.storage import atomic_path
 from fauxto.train.history import EpochResult
 
 logger = logging.getLogger(__name__)

@@ -2,8 +2,8 @@ from pathlib import Path
 
 import pytest
 
+from fauxto.core import storage, stores
 from fauxto.core.errors import ArtifactError, DataError, MissingExtra
-from fauxto.data import storage
 
 
 @pytest.fixture(params=["disk", "s3"])
@@ -91,7 +91,7 @@ def test_a_missing_client_names_its_extra(monkeypatch):
     import sys
 
     monkeypatch.setitem(sys.modules, "obstore.fsspec", None)
-    storage._store.cache_clear()
+    stores.connect.cache_clear()
     with pytest.raises(MissingExtra, match=r"fauxto\[cloud\]"):
         storage.read("s3://bucket/key")
-    storage._store.cache_clear()
+    stores.connect.cache_clear()
