@@ -6,6 +6,8 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from fauxto.cli.app import app
+from fauxto.core import storage
+from fauxto.core.errors import ArtifactError
 
 
 @pytest.fixture
@@ -45,3 +47,16 @@ def test_strict_exits_with_3_on_a_blocking_finding_and_writes_the_report(folders
     assert loud.exit_code == 3
     assert "labelled both real and fake" in (folders / "b" / "index.html").read_text("utf-8")
     assert run(data, "--out", folders / "c", "--quiet", *name_folders(folders)).exit_code == 0
+
+
+def test_the_folder_may_be_in_a_bucket_and_the_same_call_again_says_so(folders, s3):
+    out = f"{s3}/AUDIT"
+    done = run(folders / "data", "--out", out, "--json", *name_folders(folders))
+    assert json.loads(done.stdout)["out"] == out
+    assert storage.exists(f"{out}/index.html")
+    told = run(folders / "data", "--out", f"{out}2", *name_folders(folders))
+    assert f"report: {out}2/index.html" in told.stderr
+    with pytest.raises(ArtifactError, match=f"{out} already holds exactly this result"):
+        run(folders / "data", "--out", out, *name_folders(folders))
+    again = run(folders / "data", "--out", out, "--overwrite", "--json", *name_folders(folders))
+    assert json.loads(again.stdout) == json.loads(done.stdout)

@@ -17,12 +17,16 @@ import polars as pl
 import pytest
 from PIL import Image
 
+from fauxto.audit import near
 from fauxto.audit import run as audit_run
 from fauxto.audit.run import audit
 from fauxto.audit.tables import THUMBNAILS
 from fauxto.core import storage
+from fauxto.core.artifacts import require_finished
+from fauxto.core.choices import EngineName
 from fauxto.core.errors import ArtifactError, DataError, OtherResult
 from fauxto.data.table import IMAGE_SCHEMA, read_images
+from fauxto.engine.part import Engine
 
 RESULTS = ("images.parquet", THUMBNAILS, "bad_files.txt", "statistics.json", "findings.json")
 
@@ -347,6 +351,158 @@ def test_from_a_bucket_and_from_shards_the_facts_are_those_from_disk(tmp_path, p
     plain = sharded.with_columns(pl.col("path").str.strip_prefix("all.tar/"))
     same = [name for name in here.columns if name not in ("group", "source", "generator")]
     assert plain.select(same).equals(here.select(same))
+
+
+def stored(out):
+    """Return the results of an audit at any address, by name."""
+    names = storage.names_in(out, hidden=True) - {"fauxto.json"}
+    return {name: storage.read(storage.join(out, name)) for name in names}
+
+
+@pytest.fixture(params=["s3", "memory"])
+def far(request, tmp_path):
+    """Return a folder that is no path: in a bucket, or in another of fsspec's stores."""
+    if request.param == "memory":  # of this process: only the workers of threads would see it
+        request.getfixturevalue("in_this_process")
+        return f"memory://{tmp_path.name}"
+    return request.getfixturevalue("s3")
+
+
+@pytest.fixture
+def in_this_process(monkeypatch):
+    """Read files and compare blocks here, without worker processes."""
+    from fauxto.engine import part
+
+    class Pool:
+        def __init__(self, function, **_):
+            self.function = function
+
+        def __enter__(self):
+            return self
+
+        def __exit__(self, *_):
+            pass
+
+        def map(self, rows, *, progress):
+            yield from map(self.function, rows)
+
+    monkeypatch.setattr(part, "RowPool", Pool)
+    monkeypatch.setattr(near, "spread", lambda work, count, *_, **__: map(work, range(count)))
+
+
+def near_copies(data, number=4):
+    """Add near copies, so that comparing blocks has something to find."""
+    for n in range(number):
+        image = Image.open(data / "real" / f"{n:03d}.jpg")
+        image.save(data / "fake" / f"near{n}.jpg", quality=60)
+    return data
+
+
+def test_at_a_url_every_file_is_that_on_disk_byte_for_byte(tmp_path, far, monkeypatch):
+    data = near_copies(fill(tmp_path / "data", real=14, fake=12))
+    (data / "real" / "bad.jpg").write_bytes(b"no picture")
+    whole = audit(data, out=tmp_path / "whole", workers=1)
+    # Many parts, and blocks that are written to the address and compared two by two.
+    monkeypatch.setattr(audit_run, "PART_ROWS", 7)
+    monkeypatch.setattr(near, "BLOCK_ROWS", 8)
+    result = audit(data, out=f"{far}/deep/out", workers=1)
+    assert result.out == f"{far}/deep/out"
+    assert result.findings == whole.findings
+    assert "duplicates.near" in {finding.kind for finding in result.findings}
+    here, there = stored(tmp_path / "whole"), stored(f"{far}/deep/out")
+    assert set(there) == {*RESULTS, "index.html"}
+    assert there == here
+    assert storage.names_in(far) == {"deep"}
+
+
+def test_a_finished_audit_at_a_url_is_read_and_others_are_refused(tmp_path, s3, monkeypatch):
+    data = fill(tmp_path / "data", real=3, fake=3)
+    out = f"{s3}/out"
+    first = audit(data, out=out, workers=1)
+    storage.write(f"{out}/parts/part-000000.parquet", b"left by one killed at the very end")
+    with monkeypatch.context() as patch:
+        patch.setattr(audit_run, "_inspect", None)
+        again = audit(str(data), out=out)
+    assert again.reused
+    assert again.images.equals(first.images)
+    assert again.findings == first.findings
+    assert "parts" not in storage.names_in(out)
+    (data / "real" / "000.jpg").write_bytes(b"now a text of another length")
+    with pytest.raises(OtherResult, match="--overwrite"):
+        audit(data, out=out)
+    storage.write(f"{s3}/out2/mine.txt", b"precious")
+    with pytest.raises(ArtifactError, match=r"did not write \(mine.txt\)"):
+        audit(data, out=f"{s3}/out2", overwrite=True)
+    result = audit(data, out=out, workers=1, overwrite=True)
+    assert result.images["status"].to_list().count("not_an_image") == 1
+    assert storage.read(f"{s3}/out2/mine.txt") == b"precious"
+
+
+def test_an_audit_killed_at_a_url_goes_on_and_ends_in_the_same_files(tmp_path, s3, monkeypatch):
+    data = fill(tmp_path / "data", real=18, fake=27)
+    monkeypatch.setattr(audit_run, "PART_ROWS", 8)
+    audit(data, out=tmp_path / "whole", workers=1)
+    out = f"{s3}/out"
+    (tmp_path / "script.py").write_text(SCRIPT.replace("Path(sys.argv[2])", "sys.argv[2]"))
+    process = subprocess.Popen([sys.executable, tmp_path / "script.py", data, out])
+    watchdog = threading.Timer(60, process.kill)
+    watchdog.start()
+    while not storage.exists(f"{out}/parts/part-000001.parquet") and process.poll() is None:
+        time.sleep(0.002)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    watchdog.cancel()
+    done = len([name for name in storage.names_in(f"{out}/parts") if name.startswith("part-")])
+    assert done >= 2
+    started = []
+    from fauxto.engine import part
+
+    read = part.read_listing
+    monkeypatch.setattr(
+        part, "read_listing", lambda plan, number: started.append(number) or read(plan, number)
+    )
+    result = audit(data, out=out, workers=1)
+    assert started == list(range(done, 6))
+    assert not result.reused
+    assert stored(out) == stored(tmp_path / "whole")
+
+
+def test_nothing_is_left_here_by_an_audit_at_a_url_that_failed(tmp_path, s3, monkeypatch):
+    data = fill(tmp_path / "data", real=3, fake=3)
+    (tmp_path / "temporary").mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "temporary"))
+
+    def fail(file, address):
+        raise ArtifactError(f"cannot write {address}: the store answered 503")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(storage, "put", fail)
+        with pytest.raises(ArtifactError, match="503"):
+            audit(data, out=f"{s3}/out", workers=1)
+    assert list((tmp_path / "temporary").iterdir()) == []
+    with pytest.raises(ArtifactError, match="unfinished"):
+        require_finished(f"{s3}/out", "audit")
+    assert audit(data, out=f"{s3}/out", workers=1).images.height == 6
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")
+def test_on_ray_into_a_bucket_every_file_is_that_on_disk(tmp_path, s3, put, monkeypatch):
+    pytest.importorskip("ray")
+    data = near_copies(fill(tmp_path / "data", real=14, fake=12))
+    (data / "real" / "bad.jpg").write_bytes(b"no picture")
+    audit(data, out=tmp_path / "whole", workers=1)
+    monkeypatch.setattr(audit_run, "PART_ROWS", 7)
+    monkeypatch.setattr(near, "BLOCK_ROWS", 8)
+    audit(put(data), out=f"{s3}/out", engine=Engine(EngineName.RAY, 2))
+    here, there = stored(tmp_path / "whole"), stored(f"{s3}/out")
+    assert set(here) == set(there)
+    for name in set(here) - {"index.html", "statistics.json"}:
+        assert there[name] == here[name], name
+    for name in ("index.html", "statistics.json"):  # these name the data
+        assert there[name].decode().replace(f"{s3}/data", "DATA") == here[name].decode().replace(
+            str(data), "DATA"
+        )
 
 
 def test_what_is_missing_in_the_bucket_is_a_row(tmp_path, put):

@@ -98,7 +98,7 @@ def test_names_that_look_like_patterns_are_removed_and_only_they(s3):
     storage.remove(f"{s3}/out/a[1]*.png")
     assert storage.names_in(f"{s3}/out") == {"fauxto.json", "a1b.png"}
     storage.write(f"{s3}/out/a[1]*.png", b"x")
-    storage.remove_below(f"{s3}/out", keep="fauxto.json")
+    storage.remove_folder(f"{s3}/out", keep="fauxto.json")
     assert storage.names_in(f"{s3}/out") == {"fauxto.json"}
 
 
@@ -107,7 +107,7 @@ def test_a_file_that_is_called_like_the_prefix_is_in_the_way_and_stays(s3):
     storage.write(f"{s3}/out", b"a file of others")
     with pytest.raises(ArtifactError, match="is a file"):
         claim_folder(f"{s3}/out", "audit", {"data": "x"}, overwrite=True)
-    storage.remove_below(f"{s3}/out")
+    storage.remove_folder(f"{s3}/out")
     assert storage.read(f"{s3}/out") == b"a file of others"
 
 
@@ -122,7 +122,7 @@ def test_a_call_killed_while_it_removes_does_not_leave_half_a_result_that_looks_
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(storage, "remove_below", die)
+        patch.setattr(storage, "remove_folder", die)
         with pytest.raises(KeyboardInterrupt):
             claim_folder(out, "audit", {"data": "x"}, overwrite=True)
     with pytest.raises(ArtifactError, match="unfinished"):

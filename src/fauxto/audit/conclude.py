@@ -16,7 +16,6 @@ from fauxto.audit.near import Search
 from fauxto.audit.page import write_audit_page
 from fauxto.audit.records import Finding
 from fauxto.audit.tables import THUMBNAIL_SCHEMA, THUMBNAILS
-from fauxto.core import storage
 from fauxto.core.artifacts import (
     BAD_FILES,
     FINDINGS,
@@ -33,26 +32,25 @@ from fauxto.engine.part import Engine
 from fauxto.engine.plan import Plan
 
 FIGURES_TIMEOUT_S: Final = 120.0
-BLOCKS_DIR: Final = "near"
-"""Inside the folder of parts: pictures by what near duplicates are told by."""
 
 _logger = logging.getLogger(__name__)
 
 
 def conclude(
-    out: Path, plan: Plan, *, data: str, kind: str, engine: Engine, progress: Progress
+    out: Path, plan: Plan, *, data: str, kind: str, near: str, engine: Engine, progress: Progress
 ) -> tuple[pl.DataFrame, tuple[Finding, ...]]:
     """Run the checks, write everything but the stamp, and return images and findings.
 
     Args:
-        out: folder of the audit.
-        plan: with parts of images and thumbnails in one, sorted by path.
+        out: folder on this machine to write to.
+        plan: with parts of images and thumbnails in one, sorted by path, on this machine.
         data: what was audited.
         kind: how its layout was understood.
+        near: address for pictures by what near duplicates are told by, seen by every worker.
         engine: who compares pictures where there are many.
         progress: told how far that is.
     """
-    search = Search(storage.join(plan.folder, BLOCKS_DIR), engine, progress)
+    search = Search(near, engine, progress)
     parts = [Path(part) for part in plan.parts()]
     usable = pl.scan_parquet(parts).filter(pl.col("status") == ImageStatus.OK.value)
     write_table(out / THUMBNAILS, usable.select(list(THUMBNAIL_SCHEMA)))

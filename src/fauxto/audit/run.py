@@ -1,14 +1,15 @@
 """The verb: every file read and decoded once, then all checks on the table of facts.
 
 Facts are written in parts while files are read, here or on a cluster. An audit that was killed
-makes the parts that are not there and ends in the same tables.
+makes the parts that are not there and ends in the same tables. Its folder may be at any address.
 """
 
 import hashlib
-import shutil
-from collections.abc import Callable, Sequence
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -16,6 +17,7 @@ import polars as pl
 
 from fauxto.audit.inspect_row import PART_SCHEMA, InspectRow, describe_lost
 from fauxto.audit.records import Finding
+from fauxto.core import storage
 from fauxto.core.artifacts import (
     FINDINGS,
     IMAGES,
@@ -27,7 +29,7 @@ from fauxto.core.artifacts import (
 from fauxto.core.choices import PART_ROWS
 from fauxto.core.notebook import Shown
 from fauxto.core.progress import Progress, silent
-from fauxto.core.storage import is_url
+from fauxto.core.storage import Address
 from fauxto.data.labelled import LabelledImages, list_labelled
 from fauxto.data.table import read_images
 from fauxto.engine.part import Engine, PartWork
@@ -37,10 +39,14 @@ from fauxto.imaging.decode import Limits
 from fauxto.imaging.squares import Squares
 
 PARTS_DIR: Final = "parts"
+BLOCKS_DIR: Final = "near"
+"""Inside the folder of parts: pictures by what near duplicates are told by."""
 TIMEOUT_S: Final = 10.0
 """Seconds for one file."""
 MEMORY_LIMIT_BYTES: Final = 3 << 30
 """Data of one worker: a picture at the pixel limit with alpha needs about 2.2 GB."""
+
+_COPIED_AT_ONCE: Final = 8
 
 
 @dataclass(frozen=True)
@@ -48,13 +54,13 @@ class AuditResult(Shown):
     """What an audit found.
 
     Attributes:
-        out: its folder.
+        out: its folder: a path on this machine, or a URL.
         images: one row a file, ``IMAGE_SCHEMA``.
         findings: worst first.
         reused: the folder already held this result.
     """
 
-    out: Path
+    out: Address
     images: pl.DataFrame
     findings: tuple[Finding, ...]
     reused: bool
@@ -63,7 +69,7 @@ class AuditResult(Shown):
 def audit(  # noqa: PLR0913 - the command's options
     data: Path | str,
     *,
-    out: Path,
+    out: Address,
     real: Sequence[Path] = (),
     fake: Sequence[Path] = (),
     max_pixels: int = 200_000_000,
@@ -78,7 +84,7 @@ def audit(  # noqa: PLR0913 - the command's options
     Args:
         data: folder, prefix, table or shards, on disk or at a URL; see ``data.labelled``.
         out: folder for ``images.parquet``, ``thumbnails.parquet``, ``bad_files.txt``,
-            ``statistics.json``, ``findings.json`` and ``index.html``.
+            ``statistics.json``, ``findings.json`` and ``index.html``, as a path or URL.
         real: folders of real images, where names do not tell.
         fake: folders of AI images, where names do not tell.
         max_pixels: larger images are not decoded.
@@ -92,7 +98,7 @@ def audit(  # noqa: PLR0913 - the command's options
         DataError: the data cannot be understood, or hold one class only.
         ArtifactError: ``out`` is in the way or cannot be written.
     """
-    data = str(data)
+    data, out = str(data), storage.locate(out)
     listing = list_labelled(data, real=real, fake=fake)
     arguments = {
         "data": _resolve(data),
@@ -102,22 +108,24 @@ def audit(  # noqa: PLR0913 - the command's options
     }
     claim = claim_folder(out, "audit", arguments, overwrite=overwrite)
     if claim.state is FolderState.DONE:
-        shutil.rmtree(out / PARTS_DIR, ignore_errors=True)
+        storage.remove_folder(storage.join(out, PARTS_DIR))
         return _read_result(out)
-    if claim.state is FolderState.RESUMED:
+    if claim.state is FolderState.RESUMED and isinstance(out, Path):
         _remove_strays(out)
     row = InspectRow(Limits(max_pixels=max_pixels), squares)
     engine = engine or Engine(workers=workers)
     with ThreadPoolExecutor(1) as aside:
         loading = aside.submit(_load_checks)
-        plan = _inspect(listing, out / PARTS_DIR, row, engine, progress)
+        plan = _inspect(listing, str(storage.join(out, PARTS_DIR)), row, engine, progress)
     progress("findings", 0, 1)
-    images, findings = loading.result()(
-        out, plan, data=data, kind=listing.kind, engine=engine, progress=progress
-    )
+    near = storage.join(plan.folder, BLOCKS_DIR)  # at the address of the parts: all workers see it
+    with _at_hand(out, plan) as (here, parts):
+        images, findings = loading.result()(
+            here, parts, data=data, kind=listing.kind, near=near, engine=engine, progress=progress
+        )
     progress("findings", 1, 1)
     finish_folder(claim)
-    shutil.rmtree(out / PARTS_DIR)
+    storage.remove_folder(plan.folder)
     return AuditResult(out, images, findings, reused=False)
 
 
@@ -129,7 +137,7 @@ def _load_checks() -> Callable[..., tuple[pl.DataFrame, tuple[Finding, ...]]]:
 
 
 def _resolve(address: str) -> str:
-    return address if is_url(address) else str(Path(address).resolve())
+    return address if storage.is_url(address) else str(Path(address).resolve())
 
 
 def _digest_listing(listing: LabelledImages) -> str:
@@ -141,9 +149,10 @@ def _digest_listing(listing: LabelledImages) -> str:
     return digest.hexdigest()
 
 
-def _read_result(out: Path) -> AuditResult:
-    findings = tuple(Finding.model_validate(row) for row in read_json(out / FINDINGS)["findings"])
-    return AuditResult(out, read_images(out / IMAGES), findings, reused=True)
+def _read_result(out: Address) -> AuditResult:
+    found = read_json(storage.join(out, FINDINGS))["findings"]
+    findings = tuple(Finding.model_validate(row) for row in found)
+    return AuditResult(out, read_images(storage.join(out, IMAGES)), findings, reused=True)
 
 
 def _remove_strays(out: Path) -> None:
@@ -153,11 +162,11 @@ def _remove_strays(out: Path) -> None:
 
 
 def _inspect(
-    listing: LabelledImages, parts: Path, row: InspectRow, engine: Engine, progress: Progress
+    listing: LabelledImages, parts: str, row: InspectRow, engine: Engine, progress: Progress
 ) -> Plan:
     """Write the parts that are not there yet."""
     arguments = {"max_pixels": row.limits.max_pixels}
-    plan = open_plan(str(parts), "audit", arguments, part_rows=PART_ROWS)
+    plan = open_plan(parts, "audit", arguments, part_rows=PART_ROWS)
     work = PartWork(
         list_images(plan, listing.images),
         function=row,
@@ -167,3 +176,25 @@ def _inspect(
         memory_limit_bytes=MEMORY_LIMIT_BYTES,
     )
     return run_parts(work, engine, progress)
+
+
+@contextmanager
+def _at_hand(out: Address, plan: Plan) -> Iterator[tuple[Path, Plan]]:
+    """Give a folder on this machine for the results, and the plan of the parts on this machine.
+
+    The checks read columns of all parts, and of what they made of them, many times. What is at a
+    URL is therefore copied once into the folder for temporary files, and the results are put at
+    the URL when the block ends well.
+    """
+    if isinstance(out, Path):
+        yield out, plan
+        return
+    with tempfile.TemporaryDirectory(prefix="fauxto-audit-") as name:
+        here = Path(name)
+        copied = replace(plan, folder=str(here / PARTS_DIR))
+        files = map(Path, (*copied.parts(), *copied.listings()))
+        with ThreadPoolExecutor(_COPIED_AT_ONCE) as pool:
+            list(pool.map(storage.get, (*plan.parts(), *plan.listings()), files))
+        yield here, copied
+        for file in sorted(path for path in here.iterdir() if path.is_file()):
+            storage.put(file, storage.join(out, file.name))

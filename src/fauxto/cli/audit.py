@@ -12,7 +12,7 @@ from fauxto.cli.options import (
     Debug,
     EngineOption,
     Json,
-    Out,
+    OutAddress,
     Overwrite,
     Quiet,
     Workers,
@@ -25,7 +25,7 @@ def audit(
         str,
         typer.Argument(help="Folder, table with path,label, or shards; s3://… and others too."),
     ],
-    out: Out,
+    out: OutAddress,
     real: Annotated[
         list[Path] | None, typer.Option("--real", help="Folder of real images (repeatable).")
     ] = None,
@@ -48,6 +48,8 @@ def audit(
 ) -> None:
     """Read every file once: what is broken, doubled, unbalanced, or gives the label away."""
     from fauxto.audit.run import audit as run_audit
+    from fauxto.core import storage
+    from fauxto.core.artifacts import PAGE
     from fauxto.engine.part import Engine
 
     with console.progress_bars(quiet=quiet) as progress:
@@ -86,7 +88,7 @@ def audit(
             numeric=(2,),
         )
         console.note(
-            f"report: {out / 'index.html'}\n"
+            f"report: {storage.join(out, PAGE)}\n"
             f"next:   fauxto prepare {data} --audit {out} --out DATASET",
             quiet=quiet,
         )

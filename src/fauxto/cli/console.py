@@ -142,7 +142,7 @@ def print_table(
     stdout.print(table)
 
 
-def note_reused(out: Path, *, reused: bool, quiet: bool) -> None:
+def note_reused(out: Path | str, *, reused: bool, quiet: bool) -> None:
     """Say that a finished result of the same call was found, and is shown as it is."""
     if reused:
         note(f"{out} was finished before: shown again (--overwrite makes it again)", quiet=quiet)

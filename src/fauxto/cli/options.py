@@ -9,6 +9,10 @@ import typer
 from fauxto.core.choices import EngineName
 
 Out = Annotated[Path, typer.Option("--out", "-o", help="Folder to write; made if missing.")]
+OutAddress = Annotated[
+    str,
+    typer.Option("--out", "-o", help="Folder to write, made if missing; s3://… and others too."),
+]
 Overwrite = Annotated[
     bool, typer.Option("--overwrite", help="Replace a result that fauxto wrote there before.")
 ]

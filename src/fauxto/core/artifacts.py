@@ -115,7 +115,7 @@ def claim_folder(
     else:
         # Whoever kills this call must not find half a result that still says it is finished.
         _write_stamp(folder, str(stamp.get("verb")), "being removed", {}, finished=False)
-        storage.remove_below(folder, keep=STAMP)
+        storage.remove_folder(folder, keep=STAMP)
     _write_stamp(folder, verb, call, arguments, finished=False)
     return Claim(folder, FolderState.NEW, call)
 

@@ -14,6 +14,7 @@ from fauxto.core.errors import ArtifactError, DataError
 from fauxto.core.stores import (
     ATTEMPTS,
     OBJECT_STORES,
+    ask,
     describe_failure,
     open_store,
     with_retries,
@@ -23,7 +24,6 @@ Address = Path | str
 """Where a file or folder is: a path on this machine, or, as a string, a path or URL."""
 
 _REMOVED_AT_ONCE: Final = 16
-T = TypeVar("T")
 Place = TypeVar("Place", bound=Path | str)
 
 
@@ -117,6 +117,22 @@ def put(file: Path, address: str) -> None:
     _put(address, lambda store, path: store.put_file(str(file), path))
 
 
+def get(address: str, file: Path) -> None:
+    """Copy a file at a URL to this machine.
+
+    Raises:
+        ArtifactError: it cannot be read, or the disk is full.
+        MissingExtra: what reads such addresses is not installed.
+    """
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(read(address))
+    except OSError as error:
+        raise ArtifactError(
+            f"cannot copy {address} to {file}: {describe_failure(error)}"
+        ) from error
+
+
 @contextmanager
 def atomic_path(address: Address) -> Iterator[Path]:
     """Give a temporary path on this machine and move what is there when the block ends well.
@@ -161,7 +177,7 @@ def exists(address: Address) -> bool:
         return Path(address).is_file()
     store, path = open_store(str(address))
     try:
-        return bool(_ask(lambda: store.info(path), address)["type"] == "file")
+        return bool(ask(lambda: store.info(path), str(address))["type"] == "file")
     except FileNotFoundError:
         return False
 
@@ -184,29 +200,33 @@ def remove(address: Address) -> None:
         raise ArtifactError(f"cannot remove {address}: {describe_failure(error)}") from error
 
 
-def remove_below(folder: Address, *, keep: str = "") -> None:
-    """Remove all that is below a folder or prefix, hidden files too, but one file directly in it.
+def remove_folder(folder: Address, *, keep: str = "") -> None:
+    """Remove a folder or prefix, if it is there, with all below, hidden files too.
 
     Nothing beside it is touched: ``AUDIT2`` does not lie below ``AUDIT``, nor does a file that is
-    called like the prefix. Stores other than those of objects keep empty folders.
+    called like the prefix.
+
+    Args:
+        folder: path or URL.
+        keep: name of a file directly in it that stays, and its folder with it.
 
     Raises:
         ArtifactError: something may not be removed.
     """
-    if is_url(folder):
-        kept = _inside(join(str(folder), keep))
-        found = walk(str(folder), hidden=True) if is_folder(folder) else ()
-        doomed = [file.address for file in found if _inside(file.address) != kept]
-        with ThreadPoolExecutor(_REMOVED_AT_ONCE) as pool:
-            list(pool.map(remove, doomed))
-        return
     try:
+        if is_url(folder):
+            _remove_at_url(str(folder), keep)
+            return
         for path in Path(folder).iterdir() if Path(folder).is_dir() else ():
             if path.is_dir() and not path.is_symlink():
                 shutil.rmtree(path)
             elif path.name != keep:
                 path.unlink()
+        if not keep and Path(folder).is_dir():
+            Path(folder).rmdir()
     except OSError as error:
+        if isinstance(error, ArtifactError):
+            raise
         raise ArtifactError(f"cannot empty {folder}: {error.strerror}") from error
 
 
@@ -243,7 +263,7 @@ def names_in(folder: Address, *, hidden: bool = False) -> set[str]:
     if is_url(folder):
         store, path = open_store(str(folder))
         try:
-            found = _ask(lambda: store.ls(path, detail=False), folder)
+            found = ask(lambda: store.ls(path, detail=False), str(folder))
         except FileNotFoundError:
             return set()
         # A store's console marks a folder by an empty object of its name: that is nothing inside.
@@ -269,7 +289,7 @@ def is_folder(address: Address) -> bool:
         return Path(address).is_dir()
     store, path = open_store(str(address))
     try:
-        return bool(_ask(lambda: store.ls(path, detail=False), address)) and not exists(address)
+        return bool(ask(lambda: store.ls(path, detail=False), str(address))) and not exists(address)
     except FileNotFoundError:
         return False
 
@@ -284,6 +304,19 @@ def size_of(address: str) -> int:
         return Path(address).stat().st_size
     store, path = open_store(address)
     return int(with_retries(lambda: store.info(path), address)["size"])
+
+
+def _remove_at_url(folder: str, keep: str) -> None:
+    if not is_folder(folder):
+        return
+    kept = _inside(join(folder, keep))
+    found = (file.address for file in walk(folder, hidden=True))
+    doomed = [address for address in found if _inside(address) != kept]
+    with ThreadPoolExecutor(_REMOVED_AT_ONCE) as pool:
+        list(pool.map(remove, doomed))
+    if not keep and folder.partition("://")[0] not in OBJECT_STORES:
+        store, path = open_store(folder)  # whose empty folders are left
+        store.rm(path, recursive=True)
 
 
 def _inside(address: str) -> str:
@@ -364,18 +397,3 @@ def _read_local(path: Path, start: int | None, length: int | None) -> bytes:
     with path.open("rb") as stream:
         stream.seek(start)
         return stream.read(-1 if length is None else length)
-
-
-def _ask(request: Callable[[], T], address: Address) -> T:
-    """Return what a store says of an address.
-
-    Raises:
-        FileNotFoundError: nothing is there.
-        ArtifactError: it does not say.
-    """
-    try:
-        return with_retries(request, str(address))
-    except FileNotFoundError:
-        raise
-    except OSError as error:
-        raise ArtifactError(f"cannot look at {address}: {describe_failure(error)}") from error

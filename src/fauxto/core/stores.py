@@ -14,7 +14,7 @@ from datetime import timedelta
 from functools import lru_cache
 from typing import Any, Final, TypeVar
 
-from fauxto.core.errors import DataError, MissingExtra
+from fauxto.core.errors import ArtifactError, DataError, MissingExtra
 
 OBJECT_STORES: Final = ("s3", "s3a", "gs", "az", "abfs", "abfss")
 """Protocols where a write is one request: seen whole, or not at all."""
@@ -46,6 +46,21 @@ def with_retries(request: Callable[[], T], address: str, *, attempts: int = ATTE
                 raise OSError(0, describe_failure(error), address) from error
             time.sleep(FIRST_WAIT_S * 2 ** (attempt - 1))
     raise AssertionError("unreachable")
+
+
+def ask(request: Callable[[], T], address: str) -> T:
+    """Return what a store says of an address.
+
+    Raises:
+        FileNotFoundError: nothing is there.
+        ArtifactError: it does not say.
+    """
+    try:
+        return with_retries(request, address)
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        raise ArtifactError(f"cannot look at {address}: {describe_failure(error)}") from error
 
 
 def describe_failure(error: BaseException) -> str:
