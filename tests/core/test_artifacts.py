@@ -23,13 +23,15 @@ from fauxto.core.errors import ArtifactError, OtherResult
 from fauxto.core.storage import atomic_path
 
 
-@pytest.fixture(params=["disk", "s3", "memory"])
+@pytest.fixture(params=["disk", "s3", "memory", "file"])
 def place(request, tmp_path):
     """Return where results may be written: on disk, in a bucket, in one of fsspec's stores."""
     if request.param == "disk":
         return tmp_path
     if request.param == "memory":
         return f"memory://{tmp_path.name}"
+    if request.param == "file":
+        return f"file://{tmp_path}"
     return f"{request.getfixturevalue('s3')}/results"
 
 

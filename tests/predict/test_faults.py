@@ -1,6 +1,7 @@
 """A bucket that throttles, breaks off, or does not have what a table names: rows, not an end."""
 
 import io
+import re
 import threading
 from collections import Counter
 from http.client import HTTPConnection
@@ -35,11 +36,19 @@ class Proxy(BaseHTTPRequestHandler):
     def do_PUT(self):
         self._hand_on()
 
+    def do_POST(self):
+        self._hand_on()
+
+    def do_DELETE(self):
+        self._hand_on()
+
     def log_message(self, *_):
         """Say nothing."""
 
     def _hand_on(self):
         name = self.path.partition("?")[0].rpartition("/")[2]
+        if part := re.search(r"partNumber=(\d+)", self.path):
+            name += f"#{part[1]}"
         if self.command == "GET" and name.endswith(".jpg"):
             self.server.asked[name] += 1
             always, twice = name.startswith("throttled-always"), name.startswith("throttled-twice")
@@ -141,6 +150,19 @@ def test_what_goes_wrong_in_the_store_is_a_row_and_the_sums_add_up(s3, proxy, ta
     assert proxy.asked["throttled-twice.jpg"] == 3
     assert proxy.asked["throttled-always.jpg"] > 4
     assert proxy.asked["broken-off.jpg"] >= stores.ATTEMPTS
+
+
+def test_a_large_file_that_breaks_off_while_it_is_put_leaves_the_old_one(s3, proxy, tmp_path):
+    storage.write(f"{s3}/big", b"old")
+    (tmp_path / "new").write_bytes(bytes(12 << 20))  # put in parts of 5 MB
+    proxy.refused["big#2"] = 10**6
+    with pytest.raises(ArtifactError, match=f"cannot write {s3}/big: .*503"):
+        storage.put(tmp_path / "new", f"{s3}/big")
+    assert proxy.refused["big#2"] < 10**6
+    assert storage.read(f"{s3}/big") == b"old"
+    proxy.refused["big#2"] = 2
+    storage.put(tmp_path / "new", f"{s3}/big")
+    assert storage.read(f"{s3}/big") == bytes(12 << 20)
 
 
 @pytest.mark.slow
