@@ -1,4 +1,5 @@
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -189,6 +190,7 @@ def test_a_store_that_does_not_answer_is_one_line(monkeypatch, s3):
         with pytest.raises(ArtifactError, match="cannot look at s3://bucket/out") as caught:
             ask("s3://bucket/out", "audit")
         assert "\n" not in str(caught.value)
+        assert not re.search(r"\d+(\.\d+)?.?s\b|retr", str(caught.value))  # equal each time
 
 
 def test_a_file_in_the_way_is_an_error_for_the_reader(tmp_path):

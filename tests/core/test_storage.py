@@ -1,4 +1,7 @@
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 
 import pytest
 
@@ -75,6 +78,28 @@ def test_other_protocols_are_those_of_fsspec():
     storage.write("memory://box/a/b.txt", b"hello")
     assert storage.read("memory://box/a/b.txt", 1, 3) == b"ell"
     assert [file.address for file in storage.walk("memory://box")] == ["memory:///box/a/b.txt"]
+
+
+def test_a_web_server_is_read_and_not_written(tmp_path):
+    pytest.importorskip("aiohttp")
+    (tmp_path / "a.txt").write_bytes(b"hello")
+    server = ThreadingHTTPServer(
+        ("127.0.0.1", 0), partial(SimpleHTTPRequestHandler, directory=str(tmp_path))
+    )
+    Thread(target=server.serve_forever, daemon=True).start()
+    address = f"http://127.0.0.1:{server.server_port}"
+    try:
+        assert storage.read(f"{address}/a.txt") == b"hello"
+        assert storage.exists(f"{address}/a.txt")
+        assert not storage.exists(f"{address}/none.txt")
+        with pytest.raises(FileNotFoundError):
+            storage.read(f"{address}/none.txt")
+        assert [file.address for file in storage.walk(address)] == [f"{address}/a.txt"]
+        with pytest.raises(ArtifactError, match=f"cannot write {address}/b.txt"):
+            storage.write(f"{address}/b.txt", b"x")
+    finally:
+        server.shutdown()
+        server.server_close()
 
 
 def test_an_unknown_protocol_says_so():

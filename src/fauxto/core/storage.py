@@ -243,11 +243,7 @@ def walk(folder: str, *, hidden: bool = False) -> Iterator[StoredFile]:
     Raises:
         DataError: it cannot be listed.
     """
-    if not is_url(folder):
-        yield from _walk_local(folder, hidden=hidden)
-        return
-    store, path = open_store(folder)
-    yield from _walk_store(store, path, folder.partition("://")[0], hidden=hidden)
+    yield from (_walk_at_url if is_url(folder) else _walk_local)(folder, hidden=hidden)
 
 
 def names_in(folder: Address, *, hidden: bool = False) -> set[str]:
@@ -309,9 +305,9 @@ def size_of(address: str) -> int:
 def _remove_at_url(folder: str, keep: str) -> None:
     if not is_folder(folder):
         return
-    kept = _inside(join(folder, keep))
+    kept = open_store(join(folder, keep))[1]
     found = (file.address for file in walk(folder, hidden=True))
-    doomed = [address for address in found if _inside(address) != kept]
+    doomed = [address for address in found if open_store(address)[1] != kept]
     with ThreadPoolExecutor(_REMOVED_AT_ONCE) as pool:
         list(pool.map(remove, doomed))
     if not keep and folder.partition("://")[0] not in OBJECT_STORES:
@@ -319,22 +315,21 @@ def _remove_at_url(folder: str, keep: str) -> None:
         store.rm(path, recursive=True)
 
 
-def _inside(address: str) -> str:
-    """Return the path inside a store, written in one way."""
-    return open_store(address)[1].lstrip("/")
-
-
 def _put(address: str, request: Callable[[Any, str], object]) -> None:
     """Write by one request that is seen whole, or aside and then in place."""
     store, path = open_store(address)
-    try:
+
+    def attempt() -> None:
         if address.partition("://")[0] in OBJECT_STORES:
-            with_retries(lambda: request(store, path), address)
-        else:
-            folder, _, name = path.rpartition("/")
-            store.makedirs(folder, exist_ok=True)
-            request(store, f"{folder}/.{name}.part")
-            store.mv(f"{folder}/.{name}.part", path)
+            request(store, path)
+            return
+        folder, _, name = path.rpartition("/")
+        store.makedirs(folder, exist_ok=True)
+        request(store, f"{folder}/.{name}.part")
+        store.mv(f"{folder}/.{name}.part", path)
+
+    try:
+        with_retries(attempt, address)
     except (OSError, NotImplementedError) as error:  # the latter from stores that only read
         raise ArtifactError(f"cannot write {address}: {describe_failure(error)}") from error
 
@@ -364,31 +359,25 @@ def _facts(path: str) -> tuple[int | None, str | None]:
     return facts.st_size, str(facts.st_mtime_ns)
 
 
-def _walk_store(
-    store: Any,  # noqa: ANN401 - fsspec has no types
-    path: str,
-    protocol: str,
-    *,
-    hidden: bool,
-) -> Iterator[StoredFile]:
-    address = f"{protocol}://{path}"
+def _walk_at_url(folder: str, *, hidden: bool) -> Iterator[StoredFile]:
+    store, path = open_store(folder)
     try:
-        entries = with_retries(lambda: store.ls(path, detail=True), address)
+        entries = with_retries(lambda: store.ls(path, detail=True), folder)
     except FileNotFoundError as error:
-        raise DataError(f"{address} does not exist, or nothing is below it") from error
+        raise DataError(f"{folder} does not exist, or nothing is below it") from error
     except OSError as error:
-        raise DataError(f"cannot list {address}: {describe_failure(error)}") from error
+        raise DataError(f"cannot list {folder}: {describe_failure(error)}") from error
     for entry in sorted(entries, key=lambda entry: entry["name"]):
         name = entry["name"].rstrip("/")
         is_hidden = name.rpartition("/")[2].startswith(".")
-        if (is_hidden and not hidden) or name == path.rstrip("/"):
+        if (is_hidden and not hidden) or name == path:
             continue
+        address = name if is_url(name) else f"{folder.partition('://')[0]}://{name}"
         if entry["type"] == "directory":
-            yield from _walk_store(store, name, protocol, hidden=hidden)
+            yield from _walk_at_url(address, hidden=hidden)
         else:
             version = entry.get("e_tag") or entry.get("ETag") or entry.get("mtime")
-            size = entry.get("size")
-            yield StoredFile(f"{protocol}://{name}", size, version and str(version))
+            yield StoredFile(address, entry.get("size"), version and str(version))
 
 
 def _read_local(path: Path, start: int | None, length: int | None) -> bytes:

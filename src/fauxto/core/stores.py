@@ -8,6 +8,7 @@ Credentials and endpoint come from the usual environment (``AWS_ACCESS_KEY_ID``,
 
 import os
 import re
+import sys
 import time
 from collections.abc import Callable
 from datetime import timedelta
@@ -26,6 +27,9 @@ FIRST_WAIT_S: Final = 0.2
 _CLIENT_RETRIES: Final = 3
 _REQUEST_TIMEOUT_S: Final = 60
 _STATUS: Final = re.compile(r"status code: (\d{3} [A-Za-z ]+)")
+_CLIENT_ERRORS: Final = (("obstore.exceptions", "BaseError"), ("aiohttp", "ClientError"))
+_TRY: Final = re.compile(r"Error performing .*? in [\d.]+.?s(, after .*?)? - ")
+"""What obstore says of one try: its address, its time, how many went before."""
 T = TypeVar("T")
 
 
@@ -41,7 +45,7 @@ def with_retries(request: Callable[[], T], address: str, *, attempts: int = ATTE
             return request()
         except (FileNotFoundError, PermissionError, IsADirectoryError, NotADirectoryError) as error:
             raise type(error)(error.errno or 0, describe_failure(error), address) from error
-        except (OSError, _store_errors()) as error:
+        except _failures() as error:
             if attempt == attempts:
                 raise OSError(0, describe_failure(error), address) from error
             time.sleep(FIRST_WAIT_S * 2 ** (attempt - 1))
@@ -75,17 +79,17 @@ def describe_failure(error: BaseException) -> str:
     if status := _STATUS.search(text):
         return f"the store answered {status[1].strip()}"
     line = text.splitlines()[0] if text else type(error).__name__
-    return re.sub(r"Error performing .*? in [\d.]+m?s - ", "", line)
+    return _TRY.sub("", line)
 
 
-@lru_cache(maxsize=1)
-def _store_errors() -> type[Exception]:
-    """Return what obstore raises beside ``OSError``; a class that nothing raises without it."""
-    try:
-        from obstore.exceptions import BaseError  # noqa: PLC0415
-    except ImportError:
-        return ArithmeticError
-    return BaseError
+def _failures() -> tuple[type[Exception], ...]:
+    """Return what clients raise; one that is not loaded raises nothing."""
+    own = (
+        getattr(sys.modules[module], name)
+        for module, name in _CLIENT_ERRORS
+        if module in sys.modules
+    )
+    return (OSError, *own)
 
 
 def open_store(address: str) -> tuple[Any, str]:
@@ -96,7 +100,10 @@ def open_store(address: str) -> tuple[Any, str]:
         MissingExtra: what opens it is not installed.
     """
     protocol, _, path = address.partition("://")
-    return connect(protocol, os.getpid()), path.rstrip("/")
+    store = connect(protocol, os.getpid())
+    if protocol not in OBJECT_STORES:
+        path = store._strip_protocol(address)
+    return store, path.rstrip("/")
 
 
 @lru_cache(maxsize=8)
