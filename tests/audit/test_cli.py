@@ -7,7 +7,6 @@ from typer.testing import CliRunner
 
 from fauxto.cli.app import app
 from fauxto.core import storage
-from fauxto.core.errors import ArtifactError
 
 
 @pytest.fixture
@@ -56,7 +55,8 @@ def test_the_folder_may_be_in_a_bucket_and_the_same_call_again_says_so(folders, 
     assert storage.exists(f"{out}/index.html")
     told = run(folders / "data", "--out", f"{out}2", *name_folders(folders))
     assert f"report: {out}2/index.html" in told.stderr
-    with pytest.raises(ArtifactError, match=f"{out} already holds exactly this result"):
-        run(folders / "data", "--out", out, *name_folders(folders))
+    reused = run(folders / "data", "--out", out, "--json", *name_folders(folders))
+    assert f"{out} was finished before" in reused.stderr
+    assert reused.stdout == done.stdout
     again = run(folders / "data", "--out", out, "--overwrite", "--json", *name_folders(folders))
     assert json.loads(again.stdout) == json.loads(done.stdout)
