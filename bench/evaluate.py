@@ -74,7 +74,7 @@ def measure_suite(run: Path, dataset: Path, images: int) -> None:
     card, data = read_card(run), open_dataset(dataset)
     rows = data.images.filter(pl.col("split") == "test")
     scorer = open_scorer(run)
-    logits = score_images(scorer, [dataset / path for path in rows["path"]], workers=2)
+    logits = score_images(scorer, data.locate(rows["path"]), workers=2)
     table = build_predictions(with_original_facts(rows, None), logits.values, logits.errors, card)
     sample = sample_rows(table, images)
     start = time.perf_counter()

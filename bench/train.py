@@ -169,7 +169,7 @@ def measure_loader(_name: str, data: Path) -> dict[str, float]:
             images.train, images.preprocess, recipe.augment,
             batch_size=BATCH_SIZE, seed=1, epoch=epoch, workers=os.cpu_count() or 1,
         ):  # fmt: skip
-            done += len(batch.paths)
+            done += len(batch.images)
     return {"images_s": done / (time.perf_counter() - started)}
 
 

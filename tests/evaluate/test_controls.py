@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import numpy as np
 import polars as pl
 import pytest
@@ -38,7 +40,9 @@ def make_dataset(tmp_path):
         images = pl.DataFrame(rows, schema=IMAGE_SCHEMA)
         write_table(tmp_path / "originals.parquet", images)
         pictures = images.with_columns(original=pl.col("path"), format=pl.lit("PNG"))
-        return PreparedDataset(tmp_path, pictures.sort("path"), Preprocess(size_px=24), "x", "0")
+        return PreparedDataset(
+            str(tmp_path), pictures.sort("path"), Preprocess(size_px=24), "x", "0"
+        )
 
     return make
 
@@ -86,7 +90,7 @@ def test_new_images_are_told_apart(make_dataset):
 
 def test_without_facts_of_the_originals_the_pictures_remain(make_dataset):
     dataset = make_dataset(wide_fakes=True)
-    (dataset.root / "originals.parquet").unlink()
+    Path(dataset.root, "originals.parquet").unlink()
     controls = measure_controls(dataset, score(dataset), 0.5, workers=1)
     assert [(c.scorer, c.images) for c in controls] == [
         ("model", ALL_IMAGES),
@@ -96,7 +100,7 @@ def test_without_facts_of_the_originals_the_pictures_remain(make_dataset):
 
 def test_a_training_picture_that_was_lost_is_left_out(make_dataset):
     dataset = make_dataset(wide_fakes=True)
-    (dataset.root / "train/real/0.png").unlink()
+    Path(dataset.root, "train/real/0.png").unlink()
     assert len(measure_controls(dataset, score(dataset), 0.5, workers=1)) == 3
 
 

@@ -26,8 +26,8 @@ def test_draw_is_balanced_seeded_and_from_the_split_alone(tmp_path):
     )
     drawn = draw_items(data, Split.TEST, 10, seed=1)
     assert [item.label for item in drawn] == [Label.REAL, Label.FAKE] * 5
-    assert all(item.shown.startswith("test/") for item in drawn)
-    assert all(item.path.is_file() for item in drawn)
+    assert all(item.path.startswith("test/") for item in drawn)
+    assert all(Path(item.address).is_file() for item in drawn)
     assert drawn == draw_items(data, Split.TEST, 10, seed=1)
     assert drawn != draw_items(data, Split.TEST, 10, seed=2)
     assert len(draw_items(data, Split.TEST, 100, seed=1)) == 20

@@ -7,9 +7,11 @@ from PIL import Image
 
 from fauxto.core.errors import ImageStatus
 from fauxto.core.records import Fit, Preprocess
+from fauxto.data.stored import StoredImage
 from fauxto.imaging.decode import Limits
 from fauxto.imaging.preprocess import preprocess_image
-from fauxto.loading.batches import iterate_batches, map_ahead
+from fauxto.loading.ahead import map_ahead
+from fauxto.loading.batches import iterate_batches
 
 PREPROCESS = Preprocess(size_px=24, fit=Fit.CROP, mean=(0.1, 0.2, 0.3), std=(0.5, 0.6, 0.7))
 
@@ -33,9 +35,9 @@ def items(tmp_path):
         content = as_png(picture(number))
         path = tmp_path / f"{number}.png"
         path.write_bytes(content)
-        items.append(content if number % 2 else path)
+        items.append(content if number % 2 else StoredImage(path.name, str(path)))
     items[2] = b"not an image"
-    items[5] = tmp_path / "nowhere.png"
+    items[5] = StoredImage("nowhere.png", str(tmp_path / "nowhere.png"))
     return items
 
 

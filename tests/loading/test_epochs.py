@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -5,6 +7,7 @@ from PIL import Image
 from fauxto.core.errors import DataError
 from fauxto.core.recipe import AugmentRecipe
 from fauxto.core.records import Preprocess
+from fauxto.data.stored import StoredImage
 from fauxto.imaging.preprocess import to_input
 from fauxto.loading.epochs import (
     LabelledImages,
@@ -20,13 +23,13 @@ FLIP = AugmentRecipe(horizontal_flip=0.5)
 
 @pytest.fixture
 def images(tmp_path):
-    paths = []
+    stored = []
     for number in range(9):
         pixels = np.random.default_rng(number).integers(0, 256, (16, 16, 3), dtype=np.uint8)
         path = tmp_path / f"{number}.png"
         Image.fromarray(pixels).save(path)
-        paths.append(path)
-    return LabelledImages(tuple(paths), np.arange(9, dtype=np.int64) % 2)
+        stored.append(StoredImage(path.name, str(path)))
+    return LabelledImages(tuple(stored), np.arange(9, dtype=np.int64) % 2)
 
 
 def epoch(images, *, seed=1, epoch=1, batch_size=4, workers=2, augment=FLIP):
@@ -39,7 +42,7 @@ def epoch(images, *, seed=1, epoch=1, batch_size=4, workers=2, augment=FLIP):
 
 
 def order(batches):
-    return [path.stem for batch in batches for path in batch.paths]
+    return [image.path.removesuffix(".png") for batch in batches for image in batch.images]
 
 
 def test_every_image_comes_once_with_its_label(images):
@@ -47,14 +50,14 @@ def test_every_image_comes_once_with_its_label(images):
     assert sorted(order(batches)) == [str(number) for number in range(9)]
     labels = np.concatenate([batch.labels for batch in batches])
     assert labels.tolist() == [int(stem) % 2 for stem in order(batches)]
-    assert [len(batch.paths) for batch in batches] == [4, 5]
+    assert [len(batch.images) for batch in batches] == [4, 5]
 
 
 def test_epoch_follows_from_seed_and_number_not_from_workers(images):
     first, again = epoch(images, workers=1), epoch(images, workers=3)
     for one, two in zip(first, again, strict=True):
         np.testing.assert_array_equal(one.inputs, two.inputs)
-        assert one.paths == two.paths
+        assert one.images == two.images
 
 
 @pytest.mark.parametrize("other", [{"epoch": 2}, {"seed": 2}])
@@ -67,9 +70,9 @@ def test_flips_differ_between_epochs(images):
         batches = epoch(images, epoch=number, batch_size=9)
         (batch,) = batches
         result = {}
-        for path, found in zip(batch.paths, batch.inputs, strict=True):
-            with Image.open(path) as image:
-                result[path] = not np.array_equal(found, to_input(image, PREPROCESS))
+        for stored, found in zip(batch.images, batch.inputs, strict=True):
+            with Image.open(stored.address) as image:
+                result[stored.path] = not np.array_equal(found, to_input(image, PREPROCESS))
         return result
 
     assert len({tuple(sorted(flipped(number).items())) for number in range(1, 5)}) > 1
@@ -79,8 +82,8 @@ def test_plain_images_are_never_changed_and_keep_their_order(images):
     batches = list(iterate_plain(images, PREPROCESS, batch_size=4, workers=2))
     assert order(batches) == [str(number) for number in range(9)]
     inputs = np.concatenate([batch.inputs for batch in batches])
-    for path, found in zip(images.paths, inputs, strict=True):
-        with Image.open(path) as image:
+    for stored, found in zip(images.images, inputs, strict=True):
+        with Image.open(stored.address) as image:
             np.testing.assert_array_equal(found, to_input(image, PREPROCESS))
 
 
@@ -102,25 +105,24 @@ def test_processes_share_the_very_batches_of_one_process(images, world):
     for number, whole in enumerate(epoch(images)):
         found = [part[number] for part in parts]
         counted = [batch for batch in found if batch.counts]
-        assert sorted(path for batch in counted for path in batch.paths) == sorted(whole.paths)
+        assert sorted(order(counted)) == sorted(order([whole]))
         for batch in found:
-            assert len(batch.paths) > 0
+            assert len(batch.images) > 0
             np.testing.assert_array_equal(batch.batch_labels, whole.labels)
-            for path, one in zip(batch.paths, batch.inputs, strict=True):
-                np.testing.assert_array_equal(one, whole.inputs[whole.paths.index(path)])
+            for image, one in zip(batch.images, batch.inputs, strict=True):
+                np.testing.assert_array_equal(one, whole.inputs[whole.images.index(image)])
 
 
 @pytest.mark.parametrize("world", [2, 8, 12])
 def test_processes_validate_every_image_once(images, world):
-    paths = [
-        path
+    batches = [
+        batch
         for rank in range(world)
         for batch in iterate_plain(
             images, PREPROCESS, batch_size=4, workers=1, shard=Shard(rank, world)
         )
-        for path in batch.paths
     ]
-    assert sorted(paths) == sorted(images.paths)
+    assert sorted(order(batches)) == [str(number) for number in range(9)]
 
 
 def test_channels_lie_last_in_memory(images):
@@ -129,7 +131,7 @@ def test_channels_lie_last_in_memory(images):
 
 
 def test_a_vanished_picture_is_named(images):
-    images.paths[3].unlink()
+    Path(images.images[3].address).unlink()
     with pytest.raises(DataError, match=r"3\.png.*prepare it again"):
         epoch(images)
 

@@ -1,5 +1,6 @@
 import csv
 import json
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -79,17 +80,21 @@ def test_what_is_withheld_is_in_test_only_and_the_others_stay(base, tmp_path):
         gone = row["generator"] == "sd" or row["group"] == "pair"
         assert row["split"] == ("test" if gone else before[row["original"]])
         assert row["path"].startswith(f"{row['split']}/{row['label']}/")
-        assert (fold.root / row["path"]).read_bytes() == (base.root / row["original"]).read_bytes()
+        (stored,) = fold.locate([row["path"]])
+        assert Path(stored.address).read_bytes() == Path(base.root, row["original"]).read_bytes()
     assert fold.split_method == "generator-held-out (sd); the others: grouped"
     assert fold.originals().equals(base.originals())
     assert fold.digest != base.digest
 
 
-def test_copies_stand_in_for_links(base, tmp_path, monkeypatch):
-    monkeypatch.setattr("os.link", lambda *_: (_ for _ in ()).throw(OSError("no links here")))
+def test_what_is_withheld_can_be_moved_with_the_data_set_that_holds_its_pictures(base, tmp_path):
     withhold(base, tmp_path / "fold", HeldOutBy.SOURCE, ["forum"])
-    fold = open_dataset(tmp_path / "fold")
-    assert all((fold.root / path).is_file() for path in fold.images["path"])
+    moved = tmp_path / "moved"
+    moved.mkdir()
+    for name in ("base", "fold"):
+        (tmp_path / name).rename(moved / name)
+    fold = open_dataset(moved / "fold")
+    assert all(Path(image.address).is_file() for image in fold.locate(fold.images["path"]))
 
 
 @pytest.fixture

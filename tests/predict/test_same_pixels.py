@@ -8,6 +8,7 @@ from PIL import Image
 
 from fauxto.core.choices import Fit, Resample
 from fauxto.core.records import Preprocess
+from fauxto.data.stored import StoredImage
 from fauxto.imaging.decode import Limits
 from fauxto.loading.batches import iterate_batches
 from fauxto.loading.epochs import LabelledImages, iterate_plain
@@ -72,12 +73,13 @@ def test_train_evaluate_predict_and_serve_see_the_same_pixels(
         files[-1].write_bytes(content)
     prepared = [path.with_suffix(".png") for path in files]
     for source, target in zip(files, prepared, strict=True):
-        standardise(Job(source.name, source, target, preprocess, Limits()))
+        standardise(Job(StoredImage(source.name, str(source)), target, preprocess, Limits()))
+    stored = tuple(StoredImage(path.name, str(path)) for path in prepared)
 
     labels = np.zeros(len(files), np.int64)
-    images = LabelledImages(tuple(prepared), labels)
+    images = LabelledImages(stored, labels)
     trained = next(iterate_plain(images, preprocess, batch_size=len(files), workers=1)).inputs
-    evaluated = next(iterate_batches(prepared, preprocess, batch_size=len(files), workers=1)).inputs
+    evaluated = next(iterate_batches(stored, preprocess, batch_size=len(files), workers=1)).inputs
     recorder = Recorder(new_card(preprocess=preprocess, preprocess_hash=preprocess.hash))
     assert all(p.error is None for p in Detector(recorder).predict_many(files))
     served = [

@@ -7,6 +7,7 @@ from PIL import Image
 from fauxto.core.choices import Fit, Resample
 from fauxto.core.errors import ImageStatus
 from fauxto.core.records import Preprocess
+from fauxto.data.stored import StoredImage
 from fauxto.imaging.decode import Limits
 from fauxto.prepare.standardise import Job, name_picture, standardise
 
@@ -19,9 +20,8 @@ def noise(width, height, mode="RGB", seed=0):
 
 def job(tmp_path, content, **preprocess):
     (tmp_path / "in").write_bytes(content)
-    return Job(
-        "in", tmp_path / "in", tmp_path / "out" / "a.png", Preprocess(**preprocess), Limits()
-    )
+    source = StoredImage("in", str(tmp_path / "in"))
+    return Job(source, tmp_path / "out" / "a.png", Preprocess(**preprocess), Limits())
 
 
 def encoded(image, image_format, **options):
@@ -72,7 +72,7 @@ def test_a_bad_file_is_an_outcome_and_writes_nothing(tmp_path):
 def test_a_picture_made_by_an_interrupted_call_is_not_made_again(tmp_path):
     task = job(tmp_path, encoded(noise(300, 200), "JPEG"))
     first = standardise(task)
-    task.source.unlink()
+    (tmp_path / "in").unlink()
     assert standardise(task) == first
 
 

@@ -20,7 +20,7 @@ ROBUSTNESS_IMAGES: Final = 500
 def evaluate(
     run: Annotated[Path | None, typer.Argument(help="Folder written by 'fauxto train'.")] = None,
     data: Annotated[
-        Path | None, typer.Option("--data", help="Folder written by 'fauxto prepare'.")
+        str | None, typer.Option("--data", help="Folder or URL written by 'fauxto prepare'.")
     ] = None,
     predictions: Annotated[
         Path | None,

@@ -23,7 +23,7 @@ from fauxto.explain.catalogue import METHODS, Target
 def explain(
     runs: Annotated[list[Path], typer.Argument(help="Run folders and .onnx files.")],
     data: Annotated[
-        Path | None, typer.Option("--data", help="Folder written by 'fauxto prepare'.")
+        str | None, typer.Option("--data", help="Folder or URL written by 'fauxto prepare'.")
     ] = None,
     images: Annotated[
         list[Path] | None, typer.Option("--images", help="A picture to explain (repeatable).")

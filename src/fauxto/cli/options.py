@@ -27,7 +27,7 @@ Workers = Annotated[
     ),
 ]
 Audited = Annotated[Path, typer.Argument(help="The folder or table that was audited.")]
-Audit = Annotated[Path, typer.Option("--audit", help="Folder written by 'fauxto audit'.")]
+Audit = Annotated[str, typer.Option("--audit", help="Folder written by 'fauxto audit'.")]
 SizePx = Annotated[int, typer.Option("--size", min=16, help="Side of the pictures in pixels.")]
 RecipeName = Annotated[
     str, typer.Option("--recipe", "-r", help="Name of a recipe, or a TOML file.")

@@ -12,7 +12,7 @@ from fauxto.cli.options import (
     Debug,
     EngineOption,
     Json,
-    Out,
+    OutAddress,
     Overwrite,
     Quiet,
     Seed,
@@ -25,7 +25,7 @@ from fauxto.core.choices import EngineName, Fit, Match, Resample, SplitMethod
 def prepare(
     data: Annotated[str, typer.Argument(help="The folder, table, shards or URL that was audited.")],
     audit: Audit,
-    out: Out,
+    out: OutAddress,
     size: SizePx = 224,
     fit: Annotated[Fit, typer.Option("--fit", help="How a picture becomes a square.")] = Fit.SQUASH,
     resample: Annotated[
@@ -55,6 +55,12 @@ def prepare(
             help=f"Shortcuts to take away: {', '.join(Match)} (with commas, or repeatable).",
         ),
     ] = None,
+    shards: Annotated[
+        bool,
+        typer.Option(
+            "--shards", help="Write pictures into WebDataset .tar shards, not a file each."
+        ),
+    ] = False,
     seed: Seed = 42,
     workers: Workers = DEFAULT_WORKERS,
     engine: EngineOption = EngineName.LOCAL,
@@ -79,6 +85,7 @@ def prepare(
         val=val,
         test=test,
         match=tuple(_read_match(text) for texts in match or () for text in texts.split(",")),
+        shards=shards,
         seed=seed,
     )
     with console.progress_bars(quiet=quiet) as progress:

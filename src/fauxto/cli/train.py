@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 
 def train(
-    dataset: Annotated[Path, typer.Argument(help="Folder written by 'fauxto prepare'.")],
+    dataset: Annotated[str, typer.Argument(help="Folder or URL written by 'fauxto prepare'.")],
     out: Out,
     recipe: RecipeName = "lite",
     set_: Overrides = None,
@@ -114,7 +114,7 @@ def _numbers(seeds: str) -> list[int]:
         raise typer.BadParameter(f"--seeds {seeds}: write them as 1,2,3") from error
 
 
-def _show_run(out: Path, card: "ModelCard", dataset: Path, *, as_json: bool, quiet: bool) -> None:
+def _show_run(out: Path, card: "ModelCard", dataset: str, *, as_json: bool, quiet: bool) -> None:
     if as_json:
         console.print_json({"out": str(out), "card": card.model_dump(mode="json")})
         return
@@ -166,7 +166,7 @@ def _show_continued(continued: "Continued") -> None:
         console.note(f"not measured, since these data have none of them: {missing}")
 
 
-def _show_seeds(result: "SeedsResult", dataset: Path, *, as_json: bool, quiet: bool) -> None:
+def _show_seeds(result: "SeedsResult", dataset: str, *, as_json: bool, quiet: bool) -> None:
     spread = result.spread
     if as_json:
         console.print_json({"out": str(result.out), **spread.model_dump(mode="json")})

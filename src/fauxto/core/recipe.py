@@ -216,6 +216,8 @@ class PrepareOptions(Record):
     """Share that becomes test where the split is drawn."""
     match: tuple[Match, ...] = ()
     """Shortcuts to take away."""
+    shards: bool = False
+    """Whether pictures lie in tar shards instead of a file each."""
     seed: int = 42
 
     @property

@@ -3,7 +3,7 @@
 import io
 import json
 import tarfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -148,6 +148,32 @@ def _read_sidecar(tar: tarfile.TarFile, member: tarfile.TarInfo, address: str) -
     if member.name.lower().endswith(".txt") and text.strip().lower() not in FOLDER_LABELS:
         return NOTHING  # a caption
     return read_told({"label": text}, where)
+
+
+def pack_tar(members: Iterable[tuple[str, bytes]]) -> bytes:
+    """Return a tar of the members, in their order; equal members give equal bytes.
+
+    Every header is one block, so that ``tar_span`` tells where each member lies.
+
+    Args:
+        members: names, of at most 100 ASCII characters, and contents.
+    """
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w", format=tarfile.USTAR_FORMAT) as tar:
+        for name, content in members:
+            member = tarfile.TarInfo(name)  # owner 0, time 0
+            member.size = len(content)
+            tar.addfile(member, io.BytesIO(content))
+    return buffer.getvalue()
+
+
+def tar_span(size: int) -> int:
+    """Return how many bytes of a tar a member takes up: its header and content in whole blocks.
+
+    >>> tar_span(0), tar_span(1), tar_span(512)
+    (512, 1024, 1024)
+    """
+    return tarfile.BLOCKSIZE * (1 - -size // tarfile.BLOCKSIZE)
 
 
 class _Ranged(io.RawIOBase):

@@ -1,5 +1,6 @@
 """One image wherever its bytes lie: a file, a member of a tar shard, a row of a Parquet file."""
 
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -45,6 +46,11 @@ class StoredImage:
     generator: str | None = None
     sha256: str | None = None
 
+    @property
+    def place(self) -> str:
+        """Return where its bytes are, in words."""
+        return self.address if self.offset is None else f"{self.path} in {self.address}"
+
 
 STORED_SCHEMA: Final[dict[str, pl.DataType]] = {
     "path": pl.String(),
@@ -59,6 +65,10 @@ STORED_SCHEMA: Final[dict[str, pl.DataType]] = {
     "sha256": pl.String(),
 }
 """Columns of a listing, one row an image."""
+
+
+Find = Callable[[Iterable[str]], list[StoredImage]]
+"""Tells where the images are that a table names by ``path``, in the order asked for."""
 
 
 def read_image(image: StoredImage, limits: Limits) -> bytes:

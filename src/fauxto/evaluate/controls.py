@@ -8,7 +8,6 @@ size and compression, so that these facts say nothing.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final
 
 import numpy as np
@@ -22,10 +21,11 @@ from fauxto.core.labels import LABELS, Split
 from fauxto.core.records import DataSummary
 from fauxto.data.prepared import PreparedDataset
 from fauxto.data.shortcut_facts import container_facts, geometry_facts, thumbnail_facts
+from fauxto.data.stored import StoredImage, read_image
 from fauxto.evaluate.origins import complete_classes, was_seen
 from fauxto.evaluate.predictions import label_numbers
-from fauxto.imaging.decode import Limits, decode_rgb, read_bytes
-from fauxto.loading.batches import map_ahead
+from fauxto.imaging.decode import Limits, decode_rgb
+from fauxto.loading.ahead import map_ahead
 from fauxto.metrics.baseline import make_trees, rank_missing_lowest, score_rows
 from fauxto.metrics.parts import UNSEEN, Control, measure_part
 
@@ -77,7 +77,8 @@ def measure_controls(
     fitted = _draw_fitted(dataset)
     if fitted.is_empty():
         return ()
-    thumbnails, readable = _shrink_all(dataset.root, [*fitted["path"], *judged["path"]], workers)
+    shown = dataset.locate([*fitted["path"], *judged["path"]])
+    thumbnails, readable = _shrink_all(shown, workers)
     columns = ("original", "label")
     rows = pl.concat([fitted.select(columns), judged.select(columns)]).filter(readable)
     originals = dataset.originals()
@@ -174,17 +175,17 @@ def _draw_fitted(dataset: PreparedDataset) -> pl.DataFrame:
 
 
 def _shrink_all(
-    root: Path, paths: Sequence[str], workers: int
+    images: Sequence[StoredImage], workers: int
 ) -> tuple[UInt8[np.ndarray, "n 16 16 3"], list[bool]]:
     """Return the readable pictures at 16 × 16 pixels, and which of all these are."""
-    shrunk = list(map_ahead(_shrink, [root / path for path in paths], workers=workers, ahead=64))
+    shrunk = list(map_ahead(_shrink, images, workers=workers, ahead=64))
     return np.stack([one for one in shrunk if one is not None]), [one is not None for one in shrunk]
 
 
-def _shrink(path: Path) -> UInt8[np.ndarray, "16 16 3"] | None:
+def _shrink(image: StoredImage) -> UInt8[np.ndarray, "16 16 3"] | None:
     limits = Limits()
     try:
-        rgb = decode_rgb(read_bytes(path, limits), limits).rgb
+        rgb = decode_rgb(read_image(image, limits), limits).rgb
     except UnreadableImage:
         return None
     return np.asarray(rgb.resize((16, 16), Image.Resampling.BOX))

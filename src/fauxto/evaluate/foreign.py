@@ -17,7 +17,10 @@ from fauxto.core.artifacts import (
 from fauxto.core.errors import DataError, RecipeError
 from fauxto.core.labels import Split
 from fauxto.core.progress import Progress, silent
+from fauxto.core.storage import Address
+from fauxto.data.labelled import is_plain
 from fauxto.data.layout import recognise
+from fauxto.data.stored import StoredImage
 from fauxto.evaluate.detector import find_detector, score_listing
 from fauxto.evaluate.measure import Subject, measure
 from fauxto.evaluate.page import Setting
@@ -67,7 +70,7 @@ def evaluate_predictions(
 def evaluate_detector(
     detector: str,
     *,
-    data: Path,
+    data: Address,
     out: Path,
     split: Split | None = None,
     threshold: float = 0.5,
@@ -92,7 +95,13 @@ def evaluate_detector(
         ArtifactError: ``out`` is in the way.
     """
     _check_threshold(threshold)
-    function, listing = find_detector(detector), recognise(data)
+    function = find_detector(detector)
+    if not is_plain(str(data)):
+        raise DataError(
+            f"--detector calls a function with the path of a file, and the pictures of {data} have "
+            "none here: they lie in shards or at a URL; name a folder of pictures"
+        )
+    listing = recognise(Path(data))
     files = [[f.path, f.label, f.split] for f in listing.files if split in (None, f.split)]
     if not files:
         raise DataError(f"{data} has no images in split '{split}'")
@@ -118,7 +127,7 @@ def _measure_foreign(
         predictions, Subject(foreign.name, split, "unknown", float(foreign.threshold))
     )
     setting = Setting(
-        image_root=root,
+        find=lambda paths: [StoredImage(path, str(root / path)) for path in paths],
         band=None,
         threshold_origin="It was given, not fitted.",
         provenance=f"Scores of another detector: {foreign.origin}.",

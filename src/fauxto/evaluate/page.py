@@ -12,11 +12,13 @@ import polars as pl
 from fauxto.core.artifacts import PAGE
 from fauxto.core.errors import UnreadableImage
 from fauxto.core.labels import Label
+from fauxto.core.storage import is_url
+from fauxto.data.stored import Find, StoredImage, read_image
 from fauxto.evaluate.controls import ALL_IMAGES, MODEL
 from fauxto.evaluate.mistakes import choose_gallery
 from fauxto.evaluate.predictions import label_numbers
 from fauxto.evaluate.robustness import find_worst
-from fauxto.imaging.decode import Limits, decode_rgb, read_bytes
+from fauxto.imaging.decode import Limits, decode_rgb
 from fauxto.metrics.confusion import Confusion
 from fauxto.metrics.labels import has_both_classes
 from fauxto.metrics.parts import UNSEEN, Control, Part
@@ -36,8 +38,8 @@ MOST_SLICES: Final = 12
 class Setting:
     """What the page says beside the numbers."""
 
-    image_root: Path
-    """Folder that the paths of the predictions are relative to."""
+    find: Find
+    """Tells where the pictures of predictions are."""
     band: tuple[float, float] | None
     threshold_origin: str
     """Where the threshold comes from, in a sentence."""
@@ -53,7 +55,8 @@ class Picture:
     label: str
     score: float
     origin: str
-    link: str
+    link: str | None
+    """To the picture's file, where it has one on this machine."""
     uri: str | None
 
 
@@ -68,7 +71,11 @@ def write_evaluation_page(
     broken = predictions.filter(pl.col("score").is_null()).select("path", "error").head(MOST_ERRORS)
 
     def show(rows: pl.DataFrame) -> list[Picture]:
-        return [_load_picture(row, setting.image_root, folder) for row in rows.to_dicts()]
+        images = setting.find(rows["path"])
+        return [
+            _load_picture(row, image, folder)
+            for row, image in zip(rows.to_dicts(), images, strict=True)
+        ]
 
     write_page(
         folder / PAGE,
@@ -205,13 +212,15 @@ def group_controls(controls: Sequence[Control]) -> dict[str, list[Control]]:
     return groups
 
 
-def _load_picture(row: dict[str, Any], root: Path, folder: Path) -> Picture:
-    path = root / row["path"]
+def _load_picture(row: dict[str, Any], image: StoredImage, folder: Path) -> Picture:
     origin = row["generator"] if row["label"] == Label.FAKE else row["source"]
     try:
         limits = Limits()
-        uri = thumbnail_uri(decode_rgb(read_bytes(path, limits), limits).rgb)
+        uri = thumbnail_uri(decode_rgb(read_image(image, limits), limits).rgb)
     except UnreadableImage:
         uri = None
-    link = quote(os.path.relpath(path.resolve(), folder.resolve()).replace(os.sep, "/"))
+    link = None
+    if image.offset is None and not is_url(image.address):
+        relative = os.path.relpath(Path(image.address).resolve(), folder.resolve())
+        link = quote(relative.replace(os.sep, "/"))
     return Picture(row["path"], row["label"], row["score"], origin or "", link, uri)

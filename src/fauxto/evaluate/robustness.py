@@ -4,7 +4,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import islice
-from pathlib import Path
 from typing import Final
 
 import numpy as np
@@ -14,12 +13,13 @@ from PIL import Image
 
 from fauxto.core.progress import Progress, silent
 from fauxto.core.records import ModelCard
+from fauxto.data.stored import Find, StoredImage, read_image
 from fauxto.evaluate.disturbances import DISTURBANCES, STRENGTHS, Disturb
 from fauxto.evaluate.predictions import label_numbers
 from fauxto.evaluate.scoring import BATCH_SIZE
-from fauxto.imaging.decode import Limits, decode_rgb, read_bytes
+from fauxto.imaging.decode import Limits, decode_rgb
 from fauxto.imaging.preprocess import fit_image, to_input
-from fauxto.loading.batches import map_ahead
+from fauxto.loading.ahead import map_ahead
 from fauxto.metrics.calibration import fake_score
 from fauxto.metrics.intervals import number_groups, wilson_interval
 from fauxto.metrics.ranking import roc_auc
@@ -51,7 +51,7 @@ def sample_rows(scored: pl.DataFrame, most: int, seed: int = _SEED) -> pl.DataFr
 def measure_robustness(
     scorer: Scorer,
     sample: pl.DataFrame,
-    root: Path,
+    find: Find,
     *,
     threshold: float,
     workers: int,
@@ -65,7 +65,7 @@ def measure_robustness(
     Args:
         scorer: the model; its temperature is used as it is.
         sample: predictions without error on the undisturbed images.
-        root: folder that their paths are relative to.
+        find: tells where their pictures are.
         threshold: chosen on undisturbed validation images.
         workers: threads that disturb.
         seed: of noise and chains; each image has its own randomness, the same at every strength.
@@ -75,7 +75,7 @@ def measure_robustness(
         A row for each disturbance and strength, then one for each strength that takes the worst
         disturbance for each image apart.
     """
-    trial = _Trial(scorer, _load(sample["path"], root, scorer.card, workers), workers, seed)
+    trial = _Trial(scorer, _load(find(sample["path"]), scorer.card, workers), workers, seed)
     fake = label_numbers(sample) == 1
     clean = sample["score"].to_numpy() >= threshold
     groups = len(np.unique(number_groups(sample["group"].to_list())))
@@ -98,13 +98,13 @@ def measure_robustness(
     return tuple(rows)
 
 
-def _load(paths: pl.Series, root: Path, card: ModelCard, workers: int) -> list[Image.Image]:
+def _load(images: Sequence[StoredImage], card: ModelCard, workers: int) -> list[Image.Image]:
     limits = Limits()
 
-    def load(path: str) -> Image.Image:
-        return fit_image(decode_rgb(read_bytes(root / path, limits), limits).rgb, card.preprocess)
+    def load(image: StoredImage) -> Image.Image:
+        return fit_image(decode_rgb(read_image(image, limits), limits).rgb, card.preprocess)
 
-    return list(map_ahead(load, paths, workers=workers, ahead=64))
+    return list(map_ahead(load, images, workers=workers, ahead=64))
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,7 @@ from fauxto.core.errors import DataError, RecipeError
 from fauxto.core.labels import Split
 from fauxto.core.progress import Progress, silent
 from fauxto.core.records import ModelCard
+from fauxto.core.storage import Address
 from fauxto.data.prepared import PreparedDataset, open_dataset
 from fauxto.evaluate.controls import measure_controls
 from fauxto.evaluate.foreign import evaluate_detector, evaluate_predictions
@@ -44,7 +45,7 @@ __all__ = ["EvaluationResult", "evaluate", "evaluate_detector", "evaluate_predic
 def evaluate(  # noqa: PLR0913 - the options of the command
     run: Path,
     *,
-    data: Path,
+    data: Address,
     split: Split = Split.TEST,
     name: str | None = None,
     device: str = "cpu",
@@ -64,7 +65,7 @@ def evaluate(  # noqa: PLR0913 - the options of the command
 
     Args:
         run: folder written by ``fauxto train``.
-        data: folder written by ``fauxto prepare``.
+        data: folder or URL written by ``fauxto prepare``.
         split: which rows; ``train`` and ``val`` are allowed, and the page says what they mean.
         name: of the folder under ``RUN/evaluation``; default the split's.
         device: where the network runs, as ``cpu`` or ``cuda``.
@@ -110,8 +111,8 @@ def evaluate(  # noqa: PLR0913 - the options of the command
     if claim.state == FolderState.DONE:
         return read_result(folder)
     scorer = open_scorer(run, device)
-    paths = [dataset.root / path for path in rows["path"]]
-    logits = score_images(scorer, paths, workers=workers, progress=progress)
+    pictures = dataset.locate(rows["path"])
+    logits = score_images(scorer, pictures, workers=workers, progress=progress)
     images = with_original_facts(rows, dataset.originals())
     predictions = build_predictions(images, logits.values, logits.errors, card, more=more)
     scored = predictions.filter(pl.col("score").is_not_null())
@@ -120,7 +121,7 @@ def evaluate(  # noqa: PLR0913 - the options of the command
         disturbed = measure_robustness(
             scorer,
             sample_rows(scored, robustness),
-            dataset.root,
+            dataset.locate,
             threshold=card.threshold,
             workers=workers,
             progress=progress,
@@ -147,7 +148,7 @@ def _default_name(split: Split, policy: Policy | None) -> str:
 
 def _describe_setting(card: ModelCard, dataset: PreparedDataset, split: Split) -> Setting:
     return Setting(
-        image_root=dataset.root,
+        find=dataset.locate,
         band=card.unsure_band,
         threshold_origin=(
             f"Temperature ({card.temperature:.3f}) and threshold (policy '{card.policy}') were "

@@ -2,13 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final
 
 import numpy as np
 from jaxtyping import Float32
 
 from fauxto.core.progress import Progress, silent
+from fauxto.data.stored import StoredImage
 from fauxto.loading.batches import iterate_batches
 from fauxto.models.scorer import Scorer
 
@@ -28,13 +28,13 @@ class Logits:
 
 def score_images(
     scorer: Scorer,
-    images: Sequence[Path | bytes],
+    images: Sequence[StoredImage | bytes],
     *,
     workers: int,
     progress: Progress = silent,
     stage: str = "evaluate",
 ) -> Logits:
-    """Return the network's outputs for files or their bytes, in the given order."""
+    """Return the network's outputs for images or their bytes, in the given order."""
     values = np.full((len(images), 2), np.nan, dtype=np.float32)
     errors: dict[int, str] = {}
     done = 0

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from fauxto.explain.items import Item
+from fauxto.data.stored import StoredImage
 from fauxto.explain.selection import Choice
 from fauxto.explain.study import Study
 from fauxto.explain.subject import Subject
@@ -15,7 +15,7 @@ from fauxto.explain.trust import Trust
 class Findings:
     """Everything an explanation found out."""
 
-    items: Sequence[Item]
+    items: Sequence[StoredImage]
     choices: Sequence[Choice]
     subjects: Sequence[Subject]
     studies: Mapping[str, Study]

@@ -107,7 +107,7 @@ def _write_case(
 ) -> Case:
     """Write the files of one chosen image and return what the page says of it."""
     item = findings.items[choice.index]
-    stem = f"{number:02d}-{_slug(Path(item.shown).stem)[:60]}"
+    stem = f"{number:02d}-{_slug(Path(item.path).stem)[:60]}"
 
     def place(name: str, rgb: UInt8[np.ndarray, "h w 3"]) -> str:
         write_bytes(folder / name, _encode_png(rgb))
@@ -133,8 +133,8 @@ def _write_case(
         cells.append(_make_cell(subject, method, kept, picture, heat))
     errors = [study.errors.get(choice.index) for study in findings.studies.values()]
     return Case(
-        shown=item.shown,
-        name=Path(item.shown).name,
+        shown=item.path,
+        name=Path(item.path).name,
         label=item.label,
         origin=item.generator or item.source,
         reason=choice.reason,
@@ -175,7 +175,7 @@ def _draw_side_by_side(findings: Findings, strength: float) -> bytes:
             caption = f"score {said.score:.3f}: {said.verdict}"
             panels.append(Panel(overlay_heat(kept.rgb, kept.heat, strength), caption))
         first = findings.studies[pairs[0][0].name].kept.get((choice.index, pairs[0][1]))
-        name = Path(item.shown).name
+        name = Path(item.path).name
         half = _NAME_CHARACTERS // 2
         shown = name if len(name) <= _NAME_CHARACTERS else f"{name[:half]}…{name[-half:]}"
         original = Panel(first.rgb if first else None, f"{item.label or 'label unknown'}\n{shown}")

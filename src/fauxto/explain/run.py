@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -10,6 +10,7 @@ from typing import Final
 import numpy as np
 from jaxtyping import Float, Float32
 
+from fauxto.core import storage
 from fauxto.core.artifacts import (
     EXPLANATIONS_DIR,
     REGIONS,
@@ -24,9 +25,11 @@ from fauxto.core.errors import ArtifactError, RecipeError
 from fauxto.core.labels import Split
 from fauxto.core.notebook import Shown
 from fauxto.core.progress import Progress, silent
+from fauxto.core.storage import Address
+from fauxto.data.stored import StoredImage
 from fauxto.data.table import write_table
 from fauxto.explain.findings import Findings
-from fauxto.explain.items import Item, draw_items, name_items
+from fauxto.explain.items import draw_items, name_items
 from fauxto.explain.opening import ONNX, check_models, match_controls, open_subjects
 from fauxto.explain.page import write_explain_page
 from fauxto.explain.pictures import write_pictures
@@ -57,14 +60,14 @@ class ExplanationResult(Shown):
 
 @dataclass(frozen=True)
 class _Plan:
-    items: list[Item]
+    items: list[StoredImage]
     named: int
     """How many of the first items were named by the user."""
 
 
 @dataclass(frozen=True)
 class _Work:
-    items: list[Item]
+    items: list[StoredImage]
     subjects: list[Subject]
     controls: dict[str, Subject]
     target: Target
@@ -77,7 +80,7 @@ class _Work:
 def explain(  # noqa: PLR0913 - the verb's options
     runs: Sequence[Path],
     *,
-    data: Path | None = None,
+    data: Address | None = None,
     images: Sequence[Path] = (),
     method: str = "auto",
     sample: int = 8,
@@ -182,14 +185,21 @@ def _choose_folder(runs: Sequence[Path], out: Path | None, name: str) -> Path:
 
 
 def _plan(
-    data: Path | None, images: Sequence[Path], split: Split, measured: int, seed: int
+    data: Address | None, images: Sequence[Path], split: Split, measured: int, seed: int
 ) -> _Plan:
     if data is None and not images:
         raise RecipeError("nothing to explain: give --data DATASET or --images PICTURE")
     named = name_items(images)
     drawn = draw_items(data, split, measured, seed) if data is not None else []
-    known = {item.path.resolve() for item in named}
-    return _Plan(named + [d for d in drawn if d.path.resolve() not in known], len(named))
+    known = {_place(item) for item in named}
+    return _Plan(named + [one for one in drawn if _place(one) not in known], len(named))
+
+
+def _place(item: StoredImage) -> str:
+    """Return a text that two items share only if they are one picture."""
+    if storage.is_url(item.address):
+        return item.place
+    return replace(item, address=str(Path(item.address).resolve())).place
 
 
 def _fingerprint(model: Path) -> str:
@@ -201,17 +211,24 @@ def _fingerprint(model: Path) -> str:
     return str(read_json(model / STAMP)["fingerprint"])
 
 
-def _digest(items: Sequence[Item]) -> str:
+def _digest(items: Sequence[StoredImage]) -> str:
     """Return a digest that changes with the files, their names and labels."""
     digest = hashlib.sha256()
     for item in items:
-        try:
-            status = item.path.stat()
-            state = f"{status.st_size} {status.st_mtime_ns}"
-        except OSError as error:
-            state = type(error).__name__
-        digest.update(f"{item.shown}\0{item.label}\0{state}\n".encode("utf-8", "surrogateescape"))
+        state = _state(item)
+        digest.update(f"{item.path}\0{item.label}\0{state}\n".encode("utf-8", "surrogateescape"))
     return digest.hexdigest()
+
+
+def _state(item: StoredImage) -> str:
+    """Return what changes when a picture does."""
+    if item.offset is not None or storage.is_url(item.address):
+        return item.sha256 or item.place
+    try:
+        status = Path(item.address).stat()
+    except OSError as error:
+        return type(error).__name__
+    return f"{status.st_size} {status.st_mtime_ns}"
 
 
 def _choose(work: _Work, sample: int) -> list[Choice]:

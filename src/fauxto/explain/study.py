@@ -9,9 +9,9 @@ import numpy as np
 from jaxtyping import Float, Float32, UInt8
 
 from fauxto.core.progress import Progress
+from fauxto.data.stored import StoredImage
 from fauxto.explain.catalogue import METHODS
 from fauxto.explain.heat import pool, rank_agreement
-from fauxto.explain.items import Item
 from fauxto.explain.measures import Detail, find_detail, measure_region
 from fauxto.explain.subject import (
     Judgement,
@@ -95,7 +95,7 @@ class Study:
 
 def study_subject(
     subject: Subject,
-    items: Sequence[Item],
+    items: Sequence[StoredImage],
     keep: Collection[int],
     target: Target,
     *,
@@ -130,7 +130,7 @@ def study_subject(
 def _study_batch(
     study: Study,
     subject: Subject,
-    items: Sequence[Item],
+    items: Sequence[StoredImage],
     seen: Seen,
     keep: Collection[int],
     target: Target,
@@ -215,7 +215,7 @@ def _measure(heat: Float[np.ndarray, "h w"], detail: Detail) -> Row:
     return {"blank": True} if region is None else {"blank": False, **asdict(region)}
 
 
-def _find_groups(item: Item, outcome: str | None) -> list[Group]:
+def _find_groups(item: StoredImage, outcome: str | None) -> list[Group]:
     values = {
         "label": item.label,
         "outcome": outcome,
@@ -244,7 +244,7 @@ MEASURES: Final = (
 
 def _row(
     subject: Subject,
-    item: Item,
+    item: StoredImage,
     method: str,
     *,
     judgement: Judgement | None = None,
@@ -252,7 +252,7 @@ def _row(
     error: str | None = None,
 ) -> Row:
     return {
-        "path": item.shown,
+        "path": item.path,
         "run": subject.name,
         "method": method,
         "label": item.label,

@@ -11,7 +11,7 @@ from PIL import Image
 
 from fauxto.core.labels import Label, Verdict
 from fauxto.core.records import ModelCard, Preprocess
-from fauxto.explain.items import Item
+from fauxto.data.stored import StoredImage
 from fauxto.explain.target import Target, choose_directions
 from fauxto.loading.batches import iterate_batches
 from fauxto.metrics.threshold import verdict
@@ -101,11 +101,10 @@ class Seen:
 
 
 def see_items(
-    items: Sequence[Item], preprocess: Preprocess, *, batch_size: int, workers: int
+    items: Sequence[StoredImage], preprocess: Preprocess, *, batch_size: int, workers: int
 ) -> Iterator[Seen]:
     """Yield the items in batches, preprocessed; unreadable ones as errors."""
-    paths = [item.path for item in items]
-    for batch in iterate_batches(paths, preprocess, batch_size=batch_size, workers=workers):
+    for batch in iterate_batches(items, preprocess, batch_size=batch_size, workers=workers):
         errors = {index: f"{error.status}: {error}" for index, error in batch.errors.items()}
         yield Seen(batch.indices, batch.inputs, errors)
 

@@ -66,7 +66,7 @@ def describe_trust(findings: Findings, regions: pl.DataFrame) -> dict[str, Any]:
         methods.append(entry)
     return {
         "target": findings.target,
-        "pictures": [findings.items[choice.index].shown for choice in findings.choices],
+        "pictures": [findings.items[choice.index].path for choice in findings.choices],
         "methods": methods,
         "controls": {name: control.name for name, control in findings.controls.items()},
         "agreement": _agreements(findings),

@@ -1,24 +1,18 @@
-"""Files or bytes to arrays that a network takes, in order and with bounded memory.
+"""Images or their bytes to arrays that a network takes, in order and with bounded memory."""
 
-Threads do the work: Pillow and numpy let go of the interpreter lock while they decode, scale and
-copy, and threads need neither shared memory nor a second interpreter.
-"""
-
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
-from typing import TypeVar
 
 import numpy as np
 from jaxtyping import Float32
 
 from fauxto.core.errors import UnreadableImage
 from fauxto.core.records import Preprocess
-from fauxto.imaging.decode import Limits, read_bytes
+from fauxto.data.stored import StoredImage, read_image
+from fauxto.imaging.decode import Limits
 from fauxto.imaging.preprocess import load_fitted, to_input
+from fauxto.loading.ahead import map_ahead
 
 
 @dataclass(frozen=True)
@@ -36,46 +30,18 @@ class Batch:
     errors: dict[int, UnreadableImage]
 
 
-T = TypeVar("T")
-R = TypeVar("R")
-
-
-def map_ahead(
-    function: Callable[[T], R], items: Iterable[T], *, workers: int, ahead: int
-) -> Iterator[R]:
-    """Yield ``function(item)`` in the order of the items, computed in threads.
-
-    Args:
-        function: safe to call from several threads; its exceptions reach the caller.
-        items: taken one by one as results are consumed.
-        workers: threads, at least 1.
-        ahead: most results that exist or are being computed before they are consumed.
-    """
-    pending: deque[Future[R]] = deque()
-    with ThreadPoolExecutor(workers, thread_name_prefix="fauxto-load") as pool:
-        try:
-            for item in items:
-                pending.append(pool.submit(function, item))
-                if len(pending) >= ahead:
-                    yield pending.popleft().result()
-            while pending:
-                yield pending.popleft().result()
-        finally:
-            pool.shutdown(wait=True, cancel_futures=True)
-
-
 def _load_input(
-    item: Path | bytes, preprocess: Preprocess, limits: Limits
+    item: StoredImage | bytes, preprocess: Preprocess, limits: Limits
 ) -> Float32[np.ndarray, "3 h w"] | UnreadableImage:
     try:
-        content = item if isinstance(item, bytes) else read_bytes(item, limits)
+        content = item if isinstance(item, bytes) else read_image(item, limits)
         return to_input(load_fitted(content, preprocess, limits), preprocess)
     except UnreadableImage as error:
         return error
 
 
 def iterate_batches(
-    paths: Sequence[Path | bytes],
+    images: Sequence[StoredImage | bytes],
     preprocess: Preprocess,
     *,
     batch_size: int,
@@ -85,21 +51,21 @@ def iterate_batches(
     """Yield every image once, preprocessed, in order; an unreadable one becomes an error.
 
     Args:
-        paths: files, or their bytes.
+        images: where their bytes are, or the bytes.
         preprocess: of the network that takes the batches.
         batch_size: positions a batch covers, readable or not; the last may cover fewer.
         workers: threads that decode.
         limits: bounds on bytes and pixels.
 
     Yields:
-        Batches that together hold each position of ``paths`` exactly once.
+        Batches that together hold each position of ``images`` exactly once.
     """
     load = partial(_load_input, preprocess=preprocess, limits=limits)
-    results = map_ahead(load, paths, workers=workers, ahead=2 * batch_size + workers)
+    results = map_ahead(load, images, workers=workers, ahead=2 * batch_size + workers)
     side = preprocess.size_px
-    for start in range(0, len(paths), batch_size):
+    for start in range(0, len(images), batch_size):
         indices, inputs, errors = [], [], {}
-        for index in range(start, min(start + batch_size, len(paths))):
+        for index in range(start, min(start + batch_size, len(images))):
             result = next(results)
             if isinstance(result, UnreadableImage):
                 errors[index] = result

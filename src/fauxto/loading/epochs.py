@@ -8,7 +8,6 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import Final
 
 import numpy as np
@@ -17,23 +16,26 @@ from jaxtyping import Float32, Int64
 from fauxto.core.errors import DataError, UnreadableImage
 from fauxto.core.recipe import AugmentRecipe
 from fauxto.core.records import Preprocess
-from fauxto.imaging.decode import decode_rgb, read_bytes
+from fauxto.data.stored import StoredImage, read_image
+from fauxto.imaging.decode import Limits, decode_rgb
 from fauxto.imaging.normalise import write_normalised
 from fauxto.imaging.preprocess import fit_image
+from fauxto.loading.ahead import map_ahead
 from fauxto.loading.augment import augment_image
-from fauxto.loading.batches import map_ahead
+
+_LIMITS: Final = Limits()
 
 
 @dataclass(frozen=True)
 class LabelledImages:
-    """Files and their labels.
+    """Pictures, wherever their bytes lie, and their labels.
 
     Attributes:
-        paths: files, in a fixed order.
+        images: in a fixed order.
         labels: 0 real, 1 fake, in the same order.
     """
 
-    paths: tuple[Path, ...]
+    images: tuple[StoredImage, ...]
     labels: Int64[np.ndarray, " n"]
 
 
@@ -61,7 +63,7 @@ class LabelledBatch:
     Attributes:
         inputs: the network's input; channels lie last in memory.
         labels: 0 real, 1 fake.
-        paths: the files, for messages.
+        images: where they are from, for messages.
         batch_labels: labels of the whole batch, over all processes.
         counts: False where the batch has fewer images than there are processes and this one got
             another's image, so as to have something to compute: it must not count.
@@ -69,7 +71,7 @@ class LabelledBatch:
 
     inputs: Float32[np.ndarray, "n 3 h w"]
     labels: Int64[np.ndarray, " n"]
-    paths: tuple[Path, ...]
+    images: tuple[StoredImage, ...]
     batch_labels: Int64[np.ndarray, " whole"]
     counts: bool = True
 
@@ -118,7 +120,7 @@ def iterate_training(
     Raises:
         DataError: a file of the prepared data set cannot be read any more.
     """
-    order = np.random.default_rng((seed, epoch)).permutation(len(images.paths))
+    order = np.random.default_rng((seed, epoch)).permutation(len(images.images))
     load = partial(_load, images, preprocess, augment, (seed, epoch))
     sizes = batch_sizes(len(order), batch_size)
     batches = _split_batches(order, sizes, shard, at_least_one=True)
@@ -139,7 +141,7 @@ def iterate_plain(
         DataError: a file of the prepared data set cannot be read any more.
     """
     load = partial(_load, images, preprocess, None, ())
-    order = np.arange(len(images.paths))
+    order = np.arange(len(images.images))
     sizes = batch_sizes(len(order), batch_size)
     batches = _split_batches(order, sizes, shard, at_least_one=False)
     yield from _read_batches(images, preprocess, batches, load, workers)
@@ -177,12 +179,13 @@ def _load(
 ) -> None:
     """Write one image into its place in a batch."""
     index, out = place
-    path = images.paths[index]
+    image = images.images[index]
     try:
-        fitted = fit_image(decode_rgb(read_bytes(path)).rgb, preprocess)
+        fitted = fit_image(decode_rgb(read_image(image, _LIMITS)).rgb, preprocess)
     except UnreadableImage as error:
         raise DataError(
-            f"{path} of the prepared data set cannot be read any more ({error}): prepare it again"
+            f"{image.place} of the prepared data set cannot be read any more ({error}): prepare it "
+            "again"
         ) from error
     if augment is not None:
         fitted = augment_image(fitted, augment, np.random.default_rng((*seeds, index)))
@@ -213,7 +216,7 @@ def _read_batches(
         yield LabelledBatch(
             filling.popleft().transpose(0, 3, 1, 2),
             images.labels[rows.own],
-            tuple(images.paths[row] for row in rows.own),
+            tuple(images.images[row] for row in rows.own),
             images.labels[rows.whole],
             rows.counts,
         )

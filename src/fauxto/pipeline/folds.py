@@ -2,13 +2,13 @@
 
 import os
 import re
-import shutil
 from collections.abc import Sequence
 from hashlib import sha256
 from pathlib import Path
 
 import polars as pl
 
+from fauxto.core import storage
 from fauxto.core.artifacts import (
     IMAGES,
     ORIGINALS,
@@ -21,7 +21,7 @@ from fauxto.core.artifacts import (
 )
 from fauxto.core.choices import HeldOutBy
 from fauxto.core.labels import LABELS, Split
-from fauxto.data.prepared import PreparedDataset, digest_rows
+from fauxto.data.prepared import PLACE_SCHEMA, PreparedDataset, digest_rows
 from fauxto.data.table import write_table
 
 
@@ -67,8 +67,8 @@ def name_folder(values: Sequence[str]) -> str:
 def withhold(base: PreparedDataset, folder: Path, by: HeldOutBy, values: Sequence[str]) -> None:
     """Write a data set in which all images of some values are in test; the others stay.
 
-    Images of the same group as one of them go with it. Pictures are hard links, or copies where
-    the file system has no such links.
+    Images of the same group as one of them go with it. Pictures stay where they are: the table
+    says where.
 
     Args:
         base: a prepared data set.
@@ -84,27 +84,28 @@ def withhold(base: PreparedDataset, folder: Path, by: HeldOutBy, values: Sequenc
     groups = base.images.filter(named)["group"].drop_nulls()
     withheld = named | pl.col("group").is_in(groups.implode()).fill_null(value=False)
     split = pl.when(withheld).then(pl.lit(Split.TEST.value)).otherwise(pl.col("split"))
-    moved = base.images.with_columns(split=split, before=pl.col("path")).with_columns(
-        path=pl.concat_str("split", "label", pl.col("path").str.extract(r"([^/]*)$"), separator="/")
-    )
-    for before, after in moved.select("before", "path").iter_rows():
-        _link(base.root / before, folder / after)
-    table = moved.drop("before").sort("path")
+    images = base.locate(base.images["path"])
+    places = {
+        "address": [_relate(image.address, folder) for image in images],
+        "offset": [image.offset for image in images],
+        "length": [image.length for image in images],
+    }
+    name = pl.col("path").str.extract(r"([^/]*)$")
+    table = base.images.with_columns(pl.DataFrame(places, schema=PLACE_SCHEMA), split=split)
+    table = table.with_columns(path=pl.concat_str("split", "label", name, separator="/"))
+    table = table.sort("path")
     write_table(folder / IMAGES, table)
     originals = base.originals()
     if originals is not None:
         write_table(folder / ORIGINALS, originals)
-    document = read_json(base.root / PREPARE)
+    document = read_json(storage.join(base.root, PREPARE))
     method = f"{by.value}-held-out ({', '.join(values)}); the others: {base.split_method}"
     write_json(folder / PREPARE, {**document, "split_method": method, "digest": digest_rows(table)})
     finish_folder(claim)
 
 
-def _link(source: Path, target: Path) -> None:
-    target.parent.mkdir(parents=True, exist_ok=True)
-    if target.exists():
-        return
-    try:
-        os.link(source, target)
-    except OSError:
-        shutil.copy2(source, target)
+def _relate(address: str, folder: Path) -> str:
+    """Return a file's address as seen from a folder, so that both can be moved together."""
+    if storage.is_url(address):
+        return address
+    return Path(os.path.relpath(address, folder)).as_posix()

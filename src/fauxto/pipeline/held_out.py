@@ -13,6 +13,7 @@ from typing import Any, Final
 
 import polars as pl
 
+from fauxto.core import storage
 from fauxto.core.artifacts import (
     PREDICTIONS,
     STAMP,
@@ -29,6 +30,7 @@ from fauxto.core.labels import Split
 from fauxto.core.notebook import Shown
 from fauxto.core.progress import Progress, silent
 from fauxto.core.recipe import PrepareOptions, Recipe
+from fauxto.core.storage import Address
 from fauxto.data.prepared import PreparedDataset, open_dataset
 from fauxto.evaluate.run import evaluate
 from fauxto.pipeline.folds import list_values, make_folds, name_folder, withhold
@@ -56,7 +58,7 @@ class HeldOutResult(Shown):
 def held_out(  # noqa: PLR0913 - the options of the command
     data: Path,
     *,
-    audit: Path,
+    audit: Address,
     by: HeldOutBy,
     recipe: Recipe,
     out: Path,
@@ -100,7 +102,7 @@ def held_out(  # noqa: PLR0913 - the options of the command
         update={"split": SplitMethod.GROUPED, "hold_out": ()}
     )
     arguments = {
-        "audit": read_json(audit / STAMP)["fingerprint"],
+        "audit": read_json(storage.join(audit, STAMP))["fingerprint"],
         # Without defaults, so that a new option leaves results made before it valid.
         "options": options.model_dump(mode="json", exclude_defaults=True),
     }
@@ -159,7 +161,7 @@ def _train_and_test(
     recipe: Recipe,
     spread: dict[str, Any],
 ) -> NetworkScores:
-    dataset, run = base.root, folder / "run"
+    dataset, run = Path(base.root), folder / "run"
     if withheld:
         dataset = folder / "dataset"
         withhold(base, dataset, by, withheld)

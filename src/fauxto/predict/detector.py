@@ -13,7 +13,7 @@ from fauxto.core.labels import Verdict
 from fauxto.core.provenance import Provenance
 from fauxto.core.records import Policy, Prediction
 from fauxto.imaging.decode import Limits
-from fauxto.loading.batches import map_ahead
+from fauxto.loading.ahead import map_ahead
 from fauxto.metrics.score import fake_score
 from fauxto.metrics.threshold import verdict
 from fauxto.models.onnx_scorer import OnnxScorer

@@ -1,7 +1,6 @@
 """The verb: leave out what is broken, split, and bring every picture to one size."""
 
-import shutil
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -20,38 +19,24 @@ from fauxto.core.artifacts import (
     require_finished,
     write_json,
 )
-from fauxto.core.choices import PART_ROWS, Match, SplitMethod
+from fauxto.core.choices import Match, SplitMethod
 from fauxto.core.errors import DataError, ImageStatus
-from fauxto.core.labels import Label, Split
+from fauxto.core.labels import Split
 from fauxto.core.notebook import Shown
 from fauxto.core.progress import Progress, silent
 from fauxto.core.recipe import PrepareOptions
 from fauxto.core.records import ClassCounts
-from fauxto.data.labelled import is_plain, list_labelled, list_licences
+from fauxto.core.storage import Address
+from fauxto.data.labelled import list_licences
 from fauxto.data.prepared import digest_rows, open_dataset
 from fauxto.data.split import assign_splits
-from fauxto.data.stored import StoredImage
-from fauxto.data.table import read_frame, read_images, write_table
-from fauxto.engine.part import Engine, PartWork
-from fauxto.engine.parts import run_parts
-from fauxto.engine.plan import list_images, open_plan
-from fauxto.imaging.decode import Limits
-from fauxto.imaging.squares import Squares
+from fauxto.data.table import read_images, write_table
+from fauxto.engine.part import Engine
 from fauxto.prepare.match import match_geometry
 from fauxto.prepare.match_bytes import match_bytes
-from fauxto.prepare.standardise import (
-    OUTCOME_SCHEMA,
-    Outcome,
-    StandardiseRow,
-    lose,
-    place_picture,
-)
+from fauxto.prepare.pictures import PARTS_DIR, Source, make_pictures
+from fauxto.prepare.shards import write_shards
 from fauxto.prepare.table import count, list_failed, require_both_labels, tabulate
-
-TIMEOUT_S: Final = 60.0
-MEMORY_LIMIT_BYTES: Final = 3 << 30
-
-PARTS_DIR: Final = "parts"
 
 UNMATCHED: Final = "unmatched"
 """Status of a readable file that ``match`` left out."""
@@ -79,7 +64,7 @@ class PrepareResult(Shown):
         reused: whether the same result was there already.
     """
 
-    out: Path
+    out: Address
     counts: dict[str, ClassCounts]
     excluded: dict[str, int]
     reused: bool
@@ -88,8 +73,8 @@ class PrepareResult(Shown):
 def prepare(  # noqa: PLR0913 - the command's options
     data: Path | str,
     *,
-    audit: Path | None,
-    out: Path,
+    audit: Address | None,
+    out: Address,
     options: PrepareOptions | None = None,
     workers: int = 2,
     engine: Engine | None = None,
@@ -97,13 +82,13 @@ def prepare(  # noqa: PLR0913 - the command's options
     progress: Progress = silent,
     squares: Path | None = None,
 ) -> PrepareResult:
-    """Write a data set: equal-sized PNG pictures in ``{train,val,test}/{real,fake}``.
+    """Write a data set: equal-sized PNG pictures in ``{train,val,test}/{real,fake}``, or shards.
 
     Args:
         data: the folder or table that was audited.
-        audit: folder written by ``fauxto audit`` for these data.
-        out: folder to write.
-        options: size, fit, split and what to match.
+        audit: folder or URL written by ``fauxto audit`` for these data.
+        out: folder to write; with ``shards`` also a URL.
+        options: size, fit, split, what to match, and whether to write shards.
         workers: processes.
         engine: who makes the pictures; default ``workers`` processes here.
         overwrite: replace an earlier result.
@@ -115,61 +100,44 @@ def prepare(  # noqa: PLR0913 - the command's options
         ArtifactError: the audit is unfinished, or ``out`` is in the way or cannot be written.
     """
     options = options or PrepareOptions()
+    if storage.is_url(out) and not options.shards:
+        raise DataError(f"{out} is a URL, where every picture would be a request: add --shards")
     if audit is None:
         raise DataError(f"run 'fauxto audit {data} --out AUDIT' first and give --audit AUDIT")
+    audit, out = storage.locate(audit), storage.locate(out)
     require_finished(audit, "audit")
-    stamp = read_json(audit / STAMP)
+    stamp = read_json(storage.join(audit, STAMP))
     data = str(data)
     root = _find_root(data, stamp["arguments"])
     arguments = {"audit": stamp["fingerprint"], "options": _name_options(options)}
     claim = claim_folder(out, "prepare", arguments, overwrite=overwrite)
     if claim.state is FolderState.DONE:
-        shutil.rmtree(out / PARTS_DIR, ignore_errors=True)
+        _remove(storage.join(out, PARTS_DIR))
         return _read_result(out)
-    images = read_images(audit / IMAGES)
+    images = read_images(storage.join(audit, IMAGES))
     usable = images.filter(pl.col("status") == ImageStatus.OK.value)
     try:
         plan = _plan(usable, options)
     except DataError:
         if claim.state is FolderState.NEW:
-            shutil.rmtree(out)
+            _remove(out)
         raise
-    preprocess = options.preprocess
-    row = StandardiseRow(
-        str(out),
-        preprocess,
-        Limits(max_pixels=int(stamp["arguments"]["max_pixels"])),
-        options.seed if Match.CONTAINER in options.match else None,
-        Squares(squares, preprocess) if squares else None,
-    )
-    stored = _find_images(data, root, plan.rows)
-    parts = open_plan(storage.join(str(out), PARTS_DIR), "prepare", arguments, part_rows=PART_ROWS)
-    work = PartWork(
-        list_images(parts, stored),
-        function=row,
-        on_lost=lose,
-        schema=OUTCOME_SCHEMA,
-        timeout_s=TIMEOUT_S,
-        memory_limit_bytes=MEMORY_LIMIT_BYTES,
-    )
-    done = run_parts(work, engine or Engine(workers=workers), progress)
-    outcomes = [
-        Outcome(**{**row, "status": ImageStatus(row["status"])})
-        for part in done.parts()
-        for row in read_frame(part).iter_rows(named=True)
-    ]
-    targets = [place_picture(image) for image in stored]
-    table = tabulate(plan.rows, targets, outcomes, options.size_px)
-    failed = list_failed(plan.rows, outcomes)
+    source = Source(data, root, int(stamp["arguments"]["max_pixels"]), squares)
+    engine = engine or Engine(workers=workers)
+    made = make_pictures(source, plan.rows, out, options, arguments, engine, progress)
+    table = tabulate(plan.rows, made.outcomes, options.size_px)
+    failed = list_failed(plan.rows, made.outcomes)
     plan, table = _match_made(plan, table, options)
     require_both_labels(table, _ADVICE)
+    if options.shards:
+        table = write_shards(table, made.parts, str(out), options.size_px, engine, progress)
     left_out = pl.concat(
         [images.filter(pl.col("status") != ImageStatus.OK.value), plan.unmatched], how="diagonal"
     )
     document = {
         "options": options.model_dump(mode="json"),
-        "preprocess": preprocess.model_dump(mode="json"),
-        "preprocess_hash": preprocess.hash,
+        "preprocess": options.preprocess.model_dump(mode="json"),
+        "preprocess_hash": options.preprocess.hash,
         "split_method": _describe(options, own_val=Split.VAL.value in usable["split"]),
         "matching": plan.matching,
         "licences": list_licences(data, root),
@@ -180,18 +148,18 @@ def prepare(  # noqa: PLR0913 - the command's options
             *failed,
         ],
     }
-    _remove_strays(out, set(table["path"]))
-    write_table(out / ORIGINALS, plan.rows)
-    write_table(out / IMAGES, table)
-    write_json(out / PREPARE, document)
+    _remove_strays(out, set(table["address" if options.shards else "path"]))
+    write_table(storage.join(out, ORIGINALS), plan.rows)
+    write_table(storage.join(out, IMAGES), table)
+    write_json(storage.join(out, PREPARE), document)
     finish_folder(claim)
-    shutil.rmtree(out / PARTS_DIR, ignore_errors=True)
+    _remove(storage.join(out, PARTS_DIR))
     return _result(out, document, reused=False)
 
 
 def _name_options(options: PrepareOptions) -> dict[str, Any]:
     # Left out while unused, so that data sets made before there were these options stay valid.
-    unused = {name for name in ("match", "validate_on") if not getattr(options, name)}
+    unused = {name for name in ("match", "validate_on", "shards") if not getattr(options, name)}
     return options.model_dump(mode="json", exclude=unused)
 
 
@@ -237,11 +205,20 @@ def _match_made(
     return plan, matched.kept
 
 
-def _remove_strays(out: Path, pictures: set[str]) -> None:
+def _remove(folder: Address) -> None:
+    storage.remove_below(folder)
+    if not storage.is_url(folder) and Path(folder).is_dir():
+        Path(folder).rmdir()
+
+
+def _remove_strays(out: Address, files: set[str]) -> None:
     """Remove half-written files of a killed call: ImageFolder would take them for pictures."""
-    for path in out.glob("*/*/*"):
-        if path.relative_to(out).as_posix() not in pictures:
-            path.unlink()
+    if storage.is_url(out):  # where a file is seen whole or not at all
+        return
+    for split in Split:
+        for path in Path(out, split).rglob("*"):
+            if path.is_file() and path.relative_to(out).as_posix() not in files:
+                path.unlink()
 
 
 def _find_root(data: str, audited: dict[str, Any]) -> str:
@@ -249,18 +226,6 @@ def _find_root(data: str, audited: dict[str, Any]) -> str:
     if here != audited["data"]:
         raise DataError(f"the audit is of {audited['data']}, not of {here}: audit these data first")
     return str(audited["root"])
-
-
-def _find_images(data: str, root: str, rows: pl.DataFrame) -> list[StoredImage]:
-    """Return where the bytes of the rows are, in their order, with the split that they are for."""
-    stored = {} if is_plain(data) else {one.path: one for one in list_labelled(data).images}
-    images = []
-    for row in rows.select("path", "label", "split", "sha256").iter_rows(named=True):
-        path = row["path"]
-        at = stored.get(path, StoredImage(path, storage.join(root, path)))
-        label, split = Label(row["label"]), Split(row["split"])
-        images.append(replace(at, label=label, split=split, sha256=row["sha256"]))
-    return images
 
 
 def _describe(options: PrepareOptions, *, own_val: bool) -> str:
@@ -282,12 +247,12 @@ def _describe(options: PrepareOptions, *, own_val: bool) -> str:
     return method
 
 
-def _read_result(out: Path) -> PrepareResult:
+def _read_result(out: Address) -> PrepareResult:
     open_dataset(out)
-    return _result(out, read_json(out / PREPARE), reused=True)
+    return _result(out, read_json(storage.join(out, PREPARE)), reused=True)
 
 
-def _result(out: Path, document: dict[str, Any], *, reused: bool) -> PrepareResult:
+def _result(out: Address, document: dict[str, Any], *, reused: bool) -> PrepareResult:
     excluded: dict[str, int] = {}
     for row in document["excluded"]:
         excluded[row["status"]] = excluded.get(row["status"], 0) + 1

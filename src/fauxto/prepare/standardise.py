@@ -1,5 +1,6 @@
 """One audited file to one picture of the data set."""
 
+import builtins
 import hashlib
 import io
 import re
@@ -15,7 +16,7 @@ from fauxto.core.artifacts import write_bytes
 from fauxto.core.errors import ImageStatus, UnreadableImage
 from fauxto.core.records import Preprocess
 from fauxto.data.stored import StoredImage, read_image
-from fauxto.imaging.decode import Limits, decode_rgb, read_bytes
+from fauxto.imaging.decode import Limits, decode_rgb
 from fauxto.imaging.preprocess import load_fitted
 from fauxto.imaging.squares import Squares, encode_square
 
@@ -38,18 +39,16 @@ class Job:
     """One picture to make.
 
     Attributes:
-        original: path relative to the audited root.
-        source: the file, or where else its bytes are.
-        target: the PNG to write.
+        source: where the bytes of the original are.
+        target: the PNG to write; None to have its bytes in the outcome.
         preprocess: size, fit and resampling.
         limits: of the source.
         jpeg_quality: compress the picture like a JPEG of this quality before it is stored.
         square: a file that may hold the picture already, before compression; see ``Squares``.
     """
 
-    original: str
-    source: Path | StoredImage
-    target: Path
+    source: StoredImage
+    target: Path | None
     preprocess: Preprocess
     limits: Limits
     jpeg_quality: int | None = None
@@ -65,6 +64,8 @@ class Outcome:
     error: str | None = None
     bytes: int | None = None
     sha256: str | None = None
+    content: builtins.bytes | None = None
+    """The picture as PNG, where it was not written to a file."""
 
 
 def name_picture(original: str) -> str:
@@ -100,13 +101,14 @@ def standardise(job: Job) -> Outcome:
     Raises:
         ArtifactError: the picture cannot be written.
     """
-    if job.target.is_file():
+    if job.target is not None and job.target.is_file():
         return _outcome(job, job.target.read_bytes())
     try:
         content = _make(job)
     except UnreadableImage as error:
-        return Outcome(job.original, error.status, str(error))
-    write_bytes(job.target, content)
+        return Outcome(job.source.path, error.status, str(error))
+    if job.target is not None:
+        write_bytes(job.target, content)
     return _outcome(job, content)
 
 
@@ -118,23 +120,20 @@ def _make(job: Job) -> bytes:
             return content
         picture = decode_rgb(content, job.limits).rgb
     else:
-        content = _read(job.source, job.limits)
+        content = read_image(job.source, job.limits)
         picture = load_fitted(content, job.preprocess, job.limits)
     if job.jpeg_quality is not None:
         picture = compress(picture, job.jpeg_quality)
     return encode_square(picture)
 
 
-def _read(source: Path | StoredImage, limits: Limits) -> bytes:
-    return read_bytes(source, limits) if isinstance(source, Path) else read_image(source, limits)
-
-
 def _outcome(job: Job, content: bytes) -> Outcome:
     return Outcome(
-        job.original,
+        job.source.path,
         ImageStatus.OK,
         bytes=len(content),
         sha256=hashlib.sha256(content).hexdigest(),
+        content=content if job.target is None else None,
     )
 
 
@@ -146,6 +145,8 @@ OUTCOME_SCHEMA: Final[dict[str, pl.DataType]] = {
     "sha256": pl.String(),
 }
 """Columns of a part: what became of each picture."""
+CONTENT: Final = "content"
+"""A further column, of the pictures' bytes, where they are not written to files of their own."""
 
 
 @dataclass(frozen=True)
@@ -153,14 +154,14 @@ class StandardiseRow:
     """An audited image to its picture in the data set; the row says what became of it.
 
     Attributes:
-        out: folder of the data set.
+        out: folder of the data set; None to have the picture in the row.
         preprocess: size, fit and resampling.
         limits: of the source.
         seed: of the JPEG qualities, where containers are matched; None where they are not.
         squares: where the audit kept pictures at this size.
     """
 
-    out: str
+    out: Path | None
     preprocess: Preprocess
     limits: Limits
     seed: int | None = None
@@ -170,27 +171,29 @@ class StandardiseRow:
         """Make one picture."""
         kept = self.squares and image.sha256 and self.squares.path_of(image.sha256)
         job = Job(
-            image.path,
             image,
-            Path(self.out, place_picture(image)),
+            self.out and self.out / place_picture(str(image.split), str(image.label), image.path),
             self.preprocess,
             self.limits,
             None if self.seed is None else draw_quality(image.path, self.seed),
             kept or None,
         )
-        return vars_of(standardise(job))
+        return self.tell(standardise(job))
+
+    def lose(self, image: StoredImage, reason: str) -> Mapping[str, Any]:
+        """Return the row of an image whose worker hung or died."""
+        return self.tell(Outcome(image.path, ImageStatus.UNDECODABLE, reason))
+
+    @property
+    def schema(self) -> Mapping[str, pl.DataType]:
+        """Return the columns of a row."""
+        return OUTCOME_SCHEMA if self.out else {**OUTCOME_SCHEMA, CONTENT: pl.Binary()}
+
+    def tell(self, outcome: Outcome) -> Mapping[str, Any]:
+        """Return an outcome as a row."""
+        return {name: getattr(outcome, name) for name in self.schema}
 
 
-def place_picture(image: StoredImage) -> str:
-    """Return where an image's picture lies in the data set, by its split and label."""
-    return f"{image.split}/{image.label}/{name_picture(image.path)}"
-
-
-def vars_of(outcome: Outcome) -> Mapping[str, Any]:
-    """Return an outcome as a row of ``OUTCOME_SCHEMA``."""
-    return {name: getattr(outcome, name) for name in OUTCOME_SCHEMA}
-
-
-def lose(image: StoredImage, reason: str) -> Mapping[str, Any]:
-    """Return the row of an image whose worker hung or died."""
-    return vars_of(Outcome(image.path, ImageStatus.UNDECODABLE, reason))
+def place_picture(split: str, label: str, original: str) -> str:
+    """Return where a picture lies in the data set, or what its table calls it."""
+    return f"{split}/{label}/{name_picture(original)}"

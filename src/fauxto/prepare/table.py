@@ -8,27 +8,25 @@ import polars as pl
 from fauxto.core.errors import DataError, ImageStatus
 from fauxto.core.labels import LABELS, Split
 from fauxto.data.table import IMAGE_SCHEMA
-from fauxto.prepare.standardise import Outcome
+from fauxto.prepare.standardise import Outcome, place_picture
 
 _NOT_OF_PNG = (
     "orientation", "jpeg_quality", "jpeg_subsampling", "camera", "software", "generator_hint",
 )  # fmt: skip
 
 
-def tabulate(
-    planned: pl.DataFrame, targets: Sequence[str], outcomes: Sequence[Outcome], size_px: int
-) -> pl.DataFrame:
+def tabulate(planned: pl.DataFrame, outcomes: Sequence[Outcome], size_px: int) -> pl.DataFrame:
     """Return ``images.parquet`` of the pictures made: their own facts, the original's origin.
 
     Args:
         planned: rows of the audit, with their split.
-        targets: path of each row's picture, relative to the data set.
         outcomes: what became of each row.
         size_px: side of the pictures.
     """
+    places = planned.select("split", "label", "path").iter_rows()
     made = planned.with_columns(
         original=pl.col("path"),
-        path=pl.Series(targets, dtype=pl.String),
+        path=pl.Series([place_picture(*place) for place in places], dtype=pl.String),
         status=pl.Series([outcome.status.value for outcome in outcomes], dtype=pl.String),
         bytes=pl.Series([outcome.bytes for outcome in outcomes], dtype=pl.Int64),
         sha256=pl.Series([outcome.sha256 for outcome in outcomes], dtype=pl.String),

@@ -142,7 +142,7 @@ def _mean_of(networks: Sequence[nn.Module]) -> nn.Module:
 
 def _inputs(plan: Plan, fabric: Fabric, progress: Progress) -> Iterator[Tensor]:
     """Yield the training images once, changed as in training."""
-    settings, total = plan.recipe.train, len(plan.images.train.paths)
+    settings, total = plan.recipe.train, len(plan.images.train.images)
     batches = iterate_training(
         plan.images.train, plan.images.preprocess, plan.recipe.augment,
         batch_size=settings.batch_size, seed=settings.seed, epoch=1, workers=plan.images.workers,
@@ -150,5 +150,5 @@ def _inputs(plan: Plan, fabric: Fabric, progress: Progress) -> Iterator[Tensor]:
     done = 0
     for batch in batches:
         yield to_device(batch, fabric)[0]
-        done += len(batch.paths)
+        done += len(batch.images)
         progress("batch norm of the mean", done, total, "")

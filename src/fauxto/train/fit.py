@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from fauxto.core.errors import FauxtoError
 from fauxto.core.progress import Progress
 from fauxto.core.recipe import Recipe
+from fauxto.data.stored import StoredImage
 from fauxto.loading.epochs import batch_sizes, iterate_training
 from fauxto.models.build import layer_depths
 from fauxto.models.specs import ModelSpec
@@ -159,7 +160,7 @@ def _train_epoch(
 ) -> tuple[float, float]:
     """Step through the training images once; return mean loss and accuracy over them."""
     settings = recipe.train
-    total = len(data.train.paths)
+    total = len(data.train.images)
     sizes = batch_sizes(total, settings.batch_size)
     steps_per_epoch = math.ceil(len(sizes) / settings.accumulate)
     batches = iterate_training(
@@ -180,7 +181,7 @@ def _train_epoch(
             loss = objective.loss(logits.float(), inputs, labels, batch)
             value = loss.item()
             if not math.isfinite(value):
-                raise FauxtoError(_explain_loss(value, batch.paths, epoch))
+                raise FauxtoError(_explain_loss(value, batch.images, epoch))
             # Fabric's gradients are the mean over processes, ours the sum.
             fabric.backward(loss * (sizes[number] / of_step * fabric.world_size))
         if stepping:
@@ -188,7 +189,7 @@ def _train_epoch(
         done += sizes[number]
         loss_sum += value * sizes[number]
         right += batch.counts * int((logits.argmax(dim=1) == labels).sum())
-        own += batch.counts * len(batch.paths)  # what this process can tell of on the way
+        own += batch.counts * len(batch.images)  # what this process can tell of on the way
         speed = done / (time.monotonic() - started)
         progress(
             f"epoch {epoch}/{settings.max_epochs}", done, total,
@@ -211,9 +212,9 @@ def _step(training: _Training, fabric: Fabric, recipe: Recipe, steps_per_epoch: 
     training.steps += 1
 
 
-def _explain_loss(value: float, paths: tuple[Path, ...], epoch: int) -> str:
-    shown = ", ".join(str(path) for path in paths[:_SHOWN_PATHS])
-    more = ", …" if len(paths) > _SHOWN_PATHS else ""
+def _explain_loss(value: float, images: Sequence[StoredImage], epoch: int) -> str:
+    shown = ", ".join(image.place for image in images[:_SHOWN_PATHS])
+    more = ", …" if len(images) > _SHOWN_PATHS else ""
     return (
         f"the loss became {value} in epoch {epoch}: lower the learning rate (--set train.lr=…), "
         f"or look at this batch's pictures: {shown}{more}"

@@ -12,6 +12,7 @@ from fauxto.core.choices import DEFAULT_COST_RATIO
 from fauxto.core.errors import RecipeError
 from fauxto.core.labels import Label, Split
 from fauxto.core.recipe import Recipe
+from fauxto.core.storage import Address
 from fauxto.data.prepared import PreparedDataset, open_dataset
 from fauxto.loading.epochs import LabelledImages, batch_sizes
 from fauxto.metrics.labels import require_both_classes
@@ -47,7 +48,7 @@ class Plan:
         }
 
 
-def make_plan(dataset: Path, recipe: Recipe, *, workers: int = 2) -> Plan:
+def make_plan(dataset: Address, recipe: Recipe, *, workers: int = 2) -> Plan:
     """Return what a training would do, or refuse before it what could only fail after it.
 
     Raises:
@@ -85,7 +86,7 @@ def describe_plan(plan: Plan, device: str) -> list[str]:
     weights = plan.recipe.model.weights
     origin = spec.weights_source if weights == "default" else weights
     steps = math.ceil(
-        len(batch_sizes(len(images.train.paths), settings.batch_size)) / settings.accumulate
+        len(batch_sizes(len(images.train.images), settings.batch_size)) / settings.accumulate
     )
     return [
         f"data:    {plan.data.root}: {_count(images.train)} to train on, {_count(images.val)} to "
@@ -157,6 +158,4 @@ def _digest_weights(weights: str) -> str:
 def _list_images(data: PreparedDataset, split: Split) -> LabelledImages:
     rows = data.rows(split)
     labels = [Label(label).number for label in rows["label"]]
-    return LabelledImages(
-        tuple(data.root / path for path in rows["path"]), np.array(labels, np.int64)
-    )
+    return LabelledImages(tuple(data.locate(rows["path"])), np.array(labels, np.int64))

@@ -37,6 +37,7 @@ from fauxto.core.notebook import Shown
 from fauxto.core.progress import Progress, silent
 from fauxto.core.recipe import Recipe, recipe_to_toml
 from fauxto.core.records import ModelCard
+from fauxto.core.storage import Address
 from fauxto.data.table import PREDICTION_SCHEMA, write_table
 from fauxto.metrics.calibration import fake_score
 from fauxto.metrics.threshold import verdicts
@@ -77,7 +78,7 @@ class TrainResult(Shown):
 
 
 def train(  # noqa: PLR0913 - the verb's flags
-    dataset: Path,
+    dataset: Address,
     *,
     recipe: Recipe,
     out: Path,
@@ -91,7 +92,7 @@ def train(  # noqa: PLR0913 - the verb's flags
     """Train a network; an interrupted run goes on after its last finished epoch.
 
     Args:
-        dataset: folder written by ``fauxto prepare``.
+        dataset: folder or URL written by ``fauxto prepare``.
         recipe: network and training.
         out: run folder to write.
         device: where the network computes; ``auto`` takes a GPU if there is one.

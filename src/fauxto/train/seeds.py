@@ -24,6 +24,7 @@ from fauxto.core.labels import Label
 from fauxto.core.progress import Progress, silent
 from fauxto.core.recipe import Recipe
 from fauxto.core.records import SeedSpread
+from fauxto.core.storage import Address
 from fauxto.metrics.ranking import roc_auc
 from fauxto.train.devices import open_fabric
 from fauxto.train.distil import distil_runs
@@ -56,7 +57,7 @@ class SeedsResult:
 
 
 def train_seeds(
-    dataset: Path,
+    dataset: Address,
     *,
     recipe: Recipe,
     seeds: Sequence[int],
@@ -70,7 +71,7 @@ def train_seeds(
     """Train once with each seed; what is finished of an interrupted call is not done again.
 
     Args:
-        dataset: folder written by ``fauxto prepare``.
+        dataset: folder or URL written by ``fauxto prepare``.
         recipe: network and training; its own seed is not used.
         seeds: two or more, all different.
         out: folder to write.

@@ -56,7 +56,7 @@ def validate(
             loss_sum += cross_entropy(logits, labels, reduction="sum").item()
             right += int((logits.argmax(dim=1) == labels).sum())
     loss_sum, right = sum_over_processes(fabric, loss_sum, right)
-    return loss_sum / len(data.val.paths), right / len(data.val.paths)
+    return loss_sum / len(data.val.images), right / len(data.val.images)
 
 
 def score_validation(
@@ -70,10 +70,10 @@ def score_validation(
     )  # fmt: skip
     with torch.inference_mode():
         parts = {
-            path: row
+            image.path: row
             for batch in batches
-            for path, row in zip(
-                batch.paths,
+            for image, row in zip(
+                batch.images,
                 module(to_device(batch, fabric)[0]).float().cpu().numpy(),
                 strict=True,
             )
@@ -82,7 +82,7 @@ def score_validation(
         gathered: list[Any] = [None] * fabric.world_size
         torch.distributed.all_gather_object(gathered, parts)
         parts = {path: row for part in gathered for path, row in part.items()}
-    return np.stack([parts[path] for path in data.val.paths])
+    return np.stack([parts[image.path] for image in data.val.images])
 
 
 def to_device(batch: LabelledBatch, fabric: Fabric) -> tuple[Tensor, Tensor]:
