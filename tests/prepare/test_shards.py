@@ -226,9 +226,7 @@ def test_a_missing_or_short_shard_is_one_line_that_names_it(shards, tmp_path):
     train = dataset.images.filter(pl.col("split") == "train")["path"]
     shard = out / "train/000003.tar"
     shard.write_bytes(shard.read_bytes()[:2000])
-    with pytest.raises(
-        ArtifactError, match=r"train/000003\.tar ends after 2,000 of .* bytes: copy"
-    ):
+    with pytest.raises(ArtifactError, match=r"train/000003\.tar ends after 2,000 of .* bytes"):
         dataset.locate(train)
     shard.unlink()
     with pytest.raises(ArtifactError, match=r"train/000003\.tar does not exist: copy it again"):
