@@ -13,8 +13,8 @@ import pytest
 import fauxto.prepare.shards as module
 from fauxto.audit.run import audit
 from fauxto.core.artifacts import read_json
-from fauxto.core.choices import Match
-from fauxto.core.errors import ArtifactError
+from fauxto.core.choices import EngineName, Match
+from fauxto.core.errors import ArtifactError, DataError
 from fauxto.core.recipe import PrepareOptions
 from fauxto.data.labelled import list_labelled
 from fauxto.data.prepared import open_dataset
@@ -138,12 +138,6 @@ def test_any_number_of_workers_gives_the_same_bytes(audited, shards, few, tmp_pa
     assert make(audited, tmp_path / "d").reused
 
 
-@pytest.mark.slow
-def test_ray_gives_the_same_bytes(audited, shards, few, tmp_path):
-    out = make(audited, tmp_path / "d", engine=Engine("ray", 2)).out
-    assert contents(out) == contents(shards)
-
-
 SCRIPT = """
 import sys
 from pathlib import Path
@@ -263,3 +257,45 @@ def test_the_command_writes_shards(audited, tmp_path):
             audited / "audit", "--out", tmp_path / "d", "--size", "32", "--shards"]  # fmt: skip
     subprocess.run([*map(str, call)], check=True, capture_output=True)
     assert len(list(Path(tmp_path, "d").glob("*/000000.tar"))) == 3
+
+
+def below(address):
+    from fauxto.core import storage
+
+    found = (file.address for file in storage.walk(address))
+    return {name.removeprefix(f"{address}/"): storage.read(name) for name in found}
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("engine", ["local", pytest.param("ray", marks=pytest.mark.slow)])
+def test_an_object_store_holds_the_same_bytes_as_a_disk(
+    audited, shards, few, s3, put, tmp_path, engine
+):
+    asked = Engine(EngineName(engine), 2)
+    made = make(audited, f"{s3}/sets/d", audit=put(audited / "audit", "audits/a"), engine=asked)
+    assert below(f"{s3}/sets/d") == contents(shards)  # no part is left
+    assert open_dataset(made.out).digest == open_dataset(shards).digest
+    again = make(audited, f"{s3}/sets/d", audit=f"{s3}/audits/a", engine=asked)
+    assert again.reused
+
+
+def test_files_in_an_object_store_are_refused_in_one_line(audited, s3):
+    with pytest.raises(DataError, match=r"is a URL.*add --shards"):
+        make(audited, f"{s3}/sets/d", FILES)
+
+
+def test_a_call_that_stopped_goes_on_in_an_object_store(audited, shards, few, s3, monkeypatch):
+    from fauxto.core import storage
+
+    def stop(*_arguments):
+        raise ArtifactError("the disk is full")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("fauxto.prepare.run.write_shards", stop)
+        with pytest.raises(ArtifactError, match="disk is full"):
+            make(audited, f"{s3}/sets/d")
+    parts = {name for name in below(f"{s3}/sets/d") if "/part-" in name}
+    assert len(parts) == 16
+    storage.remove(f"{s3}/sets/d/parts/part-000002.parquet")
+    assert not make(audited, f"{s3}/sets/d").reused
+    assert below(f"{s3}/sets/d") == contents(shards)
