@@ -112,7 +112,7 @@ def prepare(  # noqa: PLR0913 - the command's options
     arguments = {"audit": stamp["fingerprint"], "options": _name_options(options)}
     claim = claim_folder(out, "prepare", arguments, overwrite=overwrite)
     if claim.state is FolderState.DONE:
-        _remove(storage.join(out, PARTS_DIR))
+        storage.remove_folder(storage.join(out, PARTS_DIR))
         return _read_result(out)
     images = read_images(storage.join(audit, IMAGES))
     usable = images.filter(pl.col("status") == ImageStatus.OK.value)
@@ -120,7 +120,7 @@ def prepare(  # noqa: PLR0913 - the command's options
         plan = _plan(usable, options)
     except DataError:
         if claim.state is FolderState.NEW:
-            _remove(out)
+            storage.remove_folder(out)
         raise
     source = Source(data, root, int(stamp["arguments"]["max_pixels"]), squares)
     engine = engine or Engine(workers=workers)
@@ -153,7 +153,7 @@ def prepare(  # noqa: PLR0913 - the command's options
     write_table(storage.join(out, IMAGES), table)
     write_json(storage.join(out, PREPARE), document)
     finish_folder(claim)
-    _remove(storage.join(out, PARTS_DIR))
+    storage.remove_folder(storage.join(out, PARTS_DIR))
     return _result(out, document, reused=False)
 
 
@@ -203,12 +203,6 @@ def _match_made(
         {**plan.matching, Match.CONTAINER.value: found},
     )
     return plan, matched.kept
-
-
-def _remove(folder: Address) -> None:
-    storage.remove_below(folder)
-    if not storage.is_url(folder) and Path(folder).is_dir():
-        Path(folder).rmdir()
 
 
 def _remove_strays(out: Address, files: set[str]) -> None:
