@@ -1,10 +1,9 @@
-from pathlib import Path
-
 import numpy as np
 import pytest
 import torch
 from torch import nn
 
+from fauxto.data.stored import StoredImage
 from fauxto.loading.epochs import LabelledBatch
 from fauxto.train.objective import FromTeachers
 
@@ -18,7 +17,7 @@ def linear(seed):
 
 def batch_of(inputs):
     labels = np.array([0, 1, 0, 1])
-    return LabelledBatch(inputs.numpy(), labels, (Path("a.png"),) * 4, labels)
+    return LabelledBatch(inputs.numpy(), labels, (StoredImage("a.png", "a.png"),) * 4, labels)
 
 
 def loss_of(objective, student, inputs):
