@@ -174,6 +174,27 @@ def test_a_killed_call_resumes_to_the_same_shards(audited, shards, few, tmp_path
     assert there == {path: path.stat().st_mtime_ns for path in there}
 
 
+def test_a_shard_that_cannot_be_written_is_one_line_and_the_same_call_goes_on(
+    audited, shards, few, tmp_path, monkeypatch
+):
+    out = tmp_path / "d"
+
+    def stop(*_arguments):
+        raise ArtifactError("stopped")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("fauxto.prepare.run.write_shards", stop)
+        with pytest.raises(ArtifactError, match="stopped"):
+            make(audited, out)
+    in_the_way = out / "train/000001.tar"
+    in_the_way.mkdir(parents=True)
+    with pytest.raises(ArtifactError, match=r"cannot write .*train/000001\.tar"):
+        make(audited, out)
+    in_the_way.rmdir()
+    assert not make(audited, out).reused
+    assert contents(out) == contents(shards)
+
+
 def test_what_matching_leaves_out_is_in_no_shard(audited, few, tmp_path, monkeypatch):
     def leave_out(images, *, seed):
         from fauxto.prepare.match_bytes import BytesMatch
@@ -299,3 +320,13 @@ def test_a_call_that_stopped_goes_on_in_an_object_store(audited, shards, few, s3
     storage.remove(f"{s3}/sets/d/parts/part-000002.parquet")
     assert not make(audited, f"{s3}/sets/d").reused
     assert below(f"{s3}/sets/d") == contents(shards)
+
+
+def test_any_address_holds_the_same_bytes(audited, shards, few, tmp_path):
+    out = f"file://{tmp_path}/sets/d"
+    made = make(audited, out, audit=f"file://{audited}/audit")
+    assert contents(tmp_path / "sets/d") == contents(shards)
+    dataset = open_dataset(made.out)
+    (image,) = dataset.locate(dataset.images["path"][:1])
+    assert image.address.startswith(out)
+    assert len(read_image(image, Limits())) == dataset.images["bytes"][0]

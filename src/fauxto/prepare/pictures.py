@@ -14,8 +14,10 @@ from fauxto.core.labels import Label, Split
 from fauxto.core.progress import Progress
 from fauxto.core.recipe import PrepareOptions
 from fauxto.core.storage import Address
+from fauxto.core.stores import OBJECT_STORES
 from fauxto.data.labelled import is_plain, list_labelled
 from fauxto.data.stored import StoredImage, scan_parquet
+from fauxto.data.table import read_frame
 from fauxto.engine.part import Engine, PartWork
 from fauxto.engine.parts import run_parts
 from fauxto.engine.plan import Plan, list_images, open_plan
@@ -125,7 +127,10 @@ def _find_images(source: Source, rows: pl.DataFrame) -> list[StoredImage]:
 def _read(part: str) -> list[Outcome]:
     """Return what a part says of its pictures, without the pictures that it may hold."""
     try:
-        rows = scan_parquet(part).select(*OUTCOME_SCHEMA).collect()
+        if storage.is_url(part) and part.partition("://")[0] not in OBJECT_STORES:
+            rows = read_frame(part, list(OUTCOME_SCHEMA))  # polars opens no others
+        else:
+            rows = scan_parquet(part).select(*OUTCOME_SCHEMA).collect()
     except (OSError, pl.exceptions.PolarsError) as error:
         reason = str(error).splitlines()[0]
         raise ArtifactError(f"{part} cannot be read as Parquet: {reason}") from error
