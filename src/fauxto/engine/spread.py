@@ -48,8 +48,7 @@ def _spread_here(
 
 def _give_up(number: int, reason: str) -> int:
     raise ArtifactError(
-        f"comparison {number} was lost: {reason}; what was done stays, the same command does the "
-        "rest"
+        f"step {number} was lost: {reason}; what was done stays, the same command does the rest"
     )
 
 
