@@ -91,7 +91,7 @@ def test_shards_are_full_but_the_last_of_a_split_and_hold_both_classes(shards):
         .group_by("address")
         .agg(pl.col("label").n_unique())
     )
-    assert (mixed["label"] == 2).mean() > 0.8  # in the order of paths it would be 2 of 7
+    assert (mixed["label"] == 2).mean() > 0.8  # in the order of paths it would be 3 of 7
 
 
 def test_a_member_is_a_picture_and_beside_it_what_is_known_of_it(shards):
