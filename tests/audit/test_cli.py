@@ -1,4 +1,5 @@
 import json
+import shlex
 
 import numpy as np
 import pytest
@@ -7,6 +8,7 @@ from typer.testing import CliRunner
 
 from fauxto.cli.app import app
 from fauxto.core import storage
+from fauxto.core.errors import DataError
 
 
 @pytest.fixture
@@ -60,3 +62,24 @@ def test_the_folder_may_be_in_a_bucket_and_the_same_call_again_says_so(folders, 
     assert reused.stdout == done.stdout
     again = run(folders / "data", "--out", out, "--overwrite", "--json", *name_folders(folders))
     assert json.loads(again.stdout) == json.loads(done.stdout)
+
+
+def test_files_of_which_none_is_a_picture_end_in_an_error_after_the_report(tmp_path):
+    for label in ("real", "fake"):
+        (tmp_path / "data" / label).mkdir(parents=True)
+        (tmp_path / "data" / label / "a.jpg").write_text("no picture")
+    with pytest.raises(DataError, match=r"none of the 2 files in .*data is a usable picture"):
+        run(tmp_path / "data", "--out", tmp_path / "a", "--quiet")
+    assert (tmp_path / "a" / "index.html").is_file()
+
+
+def test_what_comes_next_is_one_line_for_the_shell(folders):
+    data = folders / "Bilder & mehr"
+    (folders / "data").rename(data)
+    (data / "shots").rename(data / "real")
+    (data / "renders").rename(data / "fake")
+    told = run(data, "--out", folders / "a").stderr
+    (line,) = [line for line in told.splitlines() if line.startswith("next:")]
+    words = shlex.split(line)
+    assert words[1:4] == ["fauxto", "prepare", str(data)]
+    assert words[-4:] == ["--split", "grouped", "--out", "DATASET"]  # there is no split to keep

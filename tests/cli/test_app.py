@@ -40,6 +40,29 @@ def test_usage_errors_exit_with_2():
     assert fauxto("nonsense").returncode == 2
 
 
+def test_a_file_instead_of_a_verb_is_told_the_verb(tmp_path):
+    (tmp_path / "my photo.jpg").touch()
+    result = fauxto(tmp_path / "my photo.jpg")
+    assert result.returncode == 2
+    told = " ".join(result.stderr.replace("│", " ").split())
+    assert "is a file or folder, not a verb: fauxto predict '" in told
+
+
+def test_an_interruption_says_that_the_command_can_go_on():
+    code = (
+        "import sys; sys.argv = ['fauxto', 'models']\n"
+        "import fauxto.cli.models, fauxto.models.specs as specs\n"
+        "def stop(*_, **__): raise KeyboardInterrupt\n"
+        "import fauxto.cli.console as console; console.print_table = stop\n"
+        "from fauxto.cli.app import main; main()"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False
+    )
+    assert result.returncode == 130
+    assert "the same command goes on" in result.stderr
+
+
 def test_an_error_for_the_reader_is_one_line_and_exit_1(tmp_path):
     result = fauxto("audit", tmp_path / "nowhere", "--out", tmp_path / "out")
     assert result.returncode == 1

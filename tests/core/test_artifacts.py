@@ -65,15 +65,35 @@ def test_the_same_call_resumes_and_then_finds_it_done(place):
 
 
 @pytest.mark.parametrize(
-    ("verb", "arguments"), [("audit", {"data": "y"}), ("train", {"data": "x"})]
+    ("verb", "arguments", "said"),
+    [("audit", {"data": "y"}, "--overwrite"), ("train", {"data": "x"}, "'audit': choose another")],
 )
-def test_another_call_is_refused_and_changes_nothing(place, verb, arguments):
+def test_another_call_is_refused_and_changes_nothing(place, verb, arguments, said):
     out = storage.join(place, "out")
     claim_folder(out, "audit", {"data": "x"})
     put(out, "result", b"precious")
-    with pytest.raises(OtherResult, match="--overwrite"):
+    with pytest.raises(OtherResult, match=said):
         claim_folder(out, verb, arguments)
     assert storage.read(storage.join(out, "result")) == b"precious"
+
+
+def test_overwrite_does_not_replace_what_another_verb_wrote(place):
+    out = storage.join(place, "RUN")
+    finish_folder(claim_folder(out, "train", {}))
+    put(out, "weights", b"precious")
+    with pytest.raises(ArtifactError, match="'compare --overwrite' does not replace"):
+        claim_folder(out, "compare", {}, overwrite=True)
+    assert storage.read(storage.join(out, "weights")) == b"precious"
+
+
+@pytest.mark.parametrize("read", ["out", "out/", "out/inside/picture.png"])
+def test_what_is_read_is_never_written_to_nor_overwritten(place, read):
+    out = storage.join(place, "out")
+    finish_folder(claim_folder(out, "prepare", {"a": 1}))
+    with pytest.raises(ArtifactError, match="is read by this command: choose another --out"):
+        claim_folder(out, "prepare", {"a": 2}, overwrite=True, inputs=[storage.join(place, read)])
+    beside = [storage.join(place, name) for name in ("out2", "other", "outer/out")]
+    claim_folder(out, "prepare", {"a": 2}, overwrite=True, inputs=beside)
 
 
 def test_overwrite_replaces_what_fauxto_wrote_and_touches_nothing_beside_it(place):

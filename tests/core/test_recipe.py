@@ -111,7 +111,7 @@ def test_broken_toml_is_refused_with_its_line(tmp_path):
 def test_recipe_without_a_network_is_refused(tmp_path):
     path = tmp_path / "r.toml"
     path.write_text("[train]\nlr = 1e-3\n")
-    with pytest.raises(RecipeError, match="model is missing"):
+    with pytest.raises(RecipeError, match=r"model is missing: write \[model\] with name"):
         load_recipe(str(path))
 
 

@@ -2,6 +2,7 @@ import csv
 import io
 import json
 import os
+import pathlib
 import pty
 import subprocess
 import sys
@@ -55,7 +56,9 @@ def folder(tmp_path):
     pictures = tmp_path / "pictures"
     pictures.mkdir()
     for name, level in {"a.png": 10, "b.png": 250, "c.png": 120}.items():
-        Image.new("RGB", (20, 20), (level,) * 3).save(pictures / name)
+        pixels = np.full((40, 40, 3), level, np.uint8)
+        pixels[:20] -= 5  # something must be in a picture
+        Image.fromarray(pixels).save(pictures / name)
     return pictures
 
 
@@ -80,6 +83,30 @@ def test_an_address_needs_a_folder_of_parts_to_be_read_into():
     refused = fauxto("s3://bucket/pictures/", "--csv")
     assert refused.returncode == 2
     assert b"--out" in refused.stderr
+
+
+def test_an_ending_that_is_not_written_is_not_taken_for_a_folder(folder, model, tmp_path):
+    refused = fauxto(folder, "--model", model, "--out", tmp_path / "answers.xlsx")
+    assert refused.returncode == 2
+    assert b".xlsx is not written" in refused.stderr
+    assert not (tmp_path / "answers.xlsx").exists()
+
+
+def test_what_may_not_be_entered_is_a_row_among_others(folder, model, monkeypatch):
+    def refuse(path, *, follow_symlinks=True):
+        raise PermissionError(13, "Permission denied", str(path))
+
+    from fauxto.predict.inputs import expand_inputs
+
+    locked = str(folder / "locked" / "x.jpg")
+    monkeypatch.setattr(pathlib.Path, "stat", refuse)
+    (one,) = expand_inputs([locked], io.BytesIO())
+    assert one.name == locked
+
+
+def test_the_sum_of_verdicts_is_said(folder, model, tmp_path):
+    said = fauxto(folder, "--model", model, "--out", tmp_path / "o.jsonl").stderr.decode()
+    assert "o.jsonl: 3 pictures: 1 fake, 1 real, 1 unsure" in said
 
 
 def test_without_ray_its_extra_is_named(tmp_path, model, folder, monkeypatch):
@@ -114,10 +141,11 @@ def test_a_fake_fails_the_gate_even_beside_a_broken_image(folder, model):
 
 def test_the_model_and_its_policy_are_said_once(folder, model):
     said = fauxto(folder / "a.png", "--model", model).stderr.decode()
-    assert "brightness: fake at score ≥ 0.600 (policy balanced, the model's own" in said
+    assert "brightness: fake above score 0.600, real below 0.450, unsure between" in said
+    assert "(policy balanced, the model's own" in said
     assert "no threshold for fpr-5%" in said
     asked = fauxto(folder / "a.png", "--model", model, "--policy", "argmax").stderr.decode()
-    assert "(policy argmax), unsure from 0.450 to 0.550" in asked
+    assert "fake above score 0.550, real below 0.450, unsure between (policy argmax)" in asked
 
 
 def test_standard_input_may_be_a_picture(folder, model):
@@ -137,7 +165,9 @@ def test_out_writes_a_file_and_nothing_on_stdout(folder, model, tmp_path):
 
 
 def test_on_a_terminal_each_picture_is_a_line_with_its_notes(folder, model, tmp_path):
-    Image.fromarray(np.zeros((20, 20, 4), np.uint8)).save(folder / "d.png")
+    pixels = np.zeros((40, 40, 4), np.uint8)
+    pixels[:4, :4, 3] = 255
+    Image.fromarray(pixels).save(folder / "d.png")
     ours, theirs = pty.openpty()
     process = subprocess.Popen(
         [sys.executable, "-m", "fauxto", "predict", folder, "--model", model, "-q",

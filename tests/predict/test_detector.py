@@ -25,6 +25,15 @@ def png(level: int) -> bytes:
     return encoded(Image.new("RGB", (20, 20), (level,) * 3))
 
 
+def striped(level: int, side=40) -> bytes:
+    """A picture with something in it: stripes around a level, which is its mean."""
+    contrast = min(6, level, 255 - level) or 6
+    pixels = np.full((side, side, 3), level, np.int16)
+    pixels[:, : side // 2] += contrast
+    pixels[:, side // 2 :] -= contrast
+    return encoded(Image.fromarray(pixels.clip(0, 255).astype(np.uint8)))
+
+
 def noise(seed=0, size=(40, 60)):
     return Image.fromarray(np.random.default_rng(seed).integers(0, 256, (*size, 3), np.uint8))
 
@@ -58,7 +67,9 @@ def test_pictures_in_memory_may_have_any_mode_that_files_have(detector, mode):
 
 
 def test_a_picture_in_memory_with_alpha_is_laid_over_white_and_said_so(detector):
-    prediction = detector.predict(Image.new("RGBA", (20, 20), (0, 0, 0, 0)))
+    pixels = np.zeros((40, 40, 4), np.uint8)
+    pixels[:4, :4, 3] = 255
+    prediction = detector.predict(Image.fromarray(pixels))
     assert prediction.verdict == "fake"
     assert prediction.notes == ("alpha laid over white",)
 
@@ -92,7 +103,7 @@ def test_what_was_done_to_the_pixels_is_noted(detector):
 def test_order_is_kept_and_a_broken_image_is_a_row_with_its_error(detector, tmp_path):
     levels = [0, 255, None, 120, 255]
     inputs = [
-        ImageInput(f"{i}", tmp_path / "gone.png" if level is None else png(level))
+        ImageInput(f"{i}", tmp_path / "gone.png" if level is None else striped(level))
         for i, level in enumerate(levels)
     ]
     found = list(detector.predict_many(inputs, batch_size=2, workers=3))
@@ -137,8 +148,40 @@ def test_every_prediction_names_model_threshold_and_preprocessing(detector):
     assert prediction.model == "brightness"
     assert prediction.preprocess_hash == Preprocess(size_px=16).hash
     assert (prediction.threshold, prediction.policy) == (0.6, "balanced")
-    assert prediction.unsure_band == (0.45, 0.55)
+    assert prediction.unsure_band == (0.45, 0.6)  # of the card to 0.55, and to the threshold
     assert prediction.flips is None
+
+
+@pytest.mark.parametrize("threshold", [0.2, 0.5, 0.9])
+def test_a_larger_score_is_never_more_real(new_card, threshold):
+    point = OperatingPoint(policy="cost", threshold=threshold, recall_fake=1, fpr=0)
+    detector = Detector(Listener(new_card(operating_points=(point,)), []), policy=Policy.COST)
+    rank = {"real": 0, "unsure": 1, "fake": 2}
+    said = [detector.judge("-", score / 100) for score in range(101)]
+    ranks = [rank[prediction.verdict] for prediction in said]
+    assert ranks == sorted(ranks)
+    low, high = said[0].unsure_band
+    assert low <= threshold <= high
+    for prediction in said:
+        if prediction.score < low:
+            assert prediction.verdict == "real"
+        if prediction.score > high:
+            assert prediction.verdict == "fake"
+        if low < prediction.score < high:
+            assert prediction.verdict == "unsure"
+
+
+@pytest.mark.parametrize(
+    ("picture", "doubt"),
+    [
+        (Image.new("RGB", (200, 200)), "one colour all over"),
+        (Image.effect_noise((31, 400), 60), "31 × 400 pixels are too few"),
+    ],
+)
+def test_a_picture_that_holds_nothing_is_unsure_and_says_why(new_card, picture, doubt):
+    (prediction,) = Detector(Listener(new_card(), [0.99])).predict_many([picture])
+    assert (prediction.verdict, prediction.score) == ("unsure", pytest.approx(0.99))
+    assert any(doubt in note for note in prediction.notes)
 
 
 FPR_5 = OperatingPoint(policy="fpr-5%", threshold=0.7, recall_fake=0.9, fpr=0.05)
@@ -179,7 +222,7 @@ class Listener:
 def test_a_verdict_that_a_mild_reencoding_flips_is_unsure_and_names_it(new_card):
     calm, torn = [0.9, 0.88, 0.8, 0.7, 0.9], [0.9, 0.9, 0.58, 0.9, 0.3]
     listener = Listener(new_card(), [*calm, *torn])
-    first, second = Detector(listener).predict_many([png(1), png(2)], stability=True)
+    first, second = Detector(listener).predict_many([striped(10), striped(20)], stability=True)
     assert (first.verdict, first.flips) == ("fake", ())
     assert (second.verdict, second.flips) == ("unsure", ("jpeg-75", "scale-90%"))
     assert second.score == pytest.approx(0.9, abs=1e-6)
@@ -206,8 +249,8 @@ def test_the_card_says_which_reencodings_are_mild(new_card):
 
 
 def test_explanations_show_the_places_that_speak_for_the_verdict(model, tmp_path):
-    pixels = np.full((16, 16, 3), 60, np.uint8)
-    pixels[:4, 12:] = 255
+    pixels = np.full((48, 48, 3), 60, np.uint8)
+    pixels[:12, 36:] = 255
     detector = Detector.load(model)
     (prediction,) = detector.predict_many(
         [ImageInput("a/b c.png", encoded(Image.fromarray(pixels)))], explain=tmp_path / "maps"

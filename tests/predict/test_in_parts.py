@@ -124,6 +124,15 @@ def test_a_finished_folder_is_left_as_it_is(tmp_path, pictures, model):
     assert run(pictures, tmp_path / "out", model).state is FolderState.DONE
 
 
+def test_pictures_that_came_since_are_not_passed_over_in_silence(tmp_path, pictures, model, jpeg):
+    run(pictures, tmp_path / "out", model)
+    (pictures / "new.jpg").write_bytes(jpeg(3))
+    with pytest.raises(OtherResult, match=r"finished with 24 images, and now there are 25"):
+        run(pictures, tmp_path / "out", model)
+    (pictures / "new.jpg").rename(pictures / "fake/00.jpg")  # again 24, of the same names
+    assert run(pictures, tmp_path / "out", model).state is FolderState.DONE
+
+
 def test_other_arguments_are_refused_unless_overwritten(tmp_path, pictures, model):
     run(pictures, tmp_path / "out", model)
     with pytest.raises(OtherResult, match="other arguments"):

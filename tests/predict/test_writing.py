@@ -7,7 +7,15 @@ import pytest
 
 from fauxto.core.errors import ArtifactError
 from fauxto.core.records import Prediction
-from fauxto.predict.writing import COLUMNS, check_out, flatten, save, write_csv, write_json_lines
+from fauxto.predict.writing import (
+    COLUMNS,
+    OUT_SUFFIXES,
+    check_out,
+    flatten,
+    save,
+    write_csv,
+    write_json_lines,
+)
 
 
 def predictions():
@@ -76,6 +84,18 @@ def test_files_are_not_replaced_unasked_and_endings_must_be_known(tmp_path):
     (tmp_path / "out.csv").write_text("precious")
     with pytest.raises(ArtifactError, match="--overwrite"):
         check_out(tmp_path / "out.csv", overwrite=False)
-    check_out(tmp_path / "out.csv", overwrite=True)
+    with pytest.raises(ArtifactError, match="no table of predictions that fauxto wrote"):
+        check_out(tmp_path / "out.csv", overwrite=True)
     with pytest.raises(ArtifactError, match=r"must end in \.jsonl"):
         check_out(tmp_path / "out.xlsx", overwrite=False)
+
+
+@pytest.mark.parametrize("suffix", OUT_SUFFIXES)
+def test_a_table_of_predictions_is_replaced_on_request_unless_it_is_read(tmp_path, suffix):
+    out = tmp_path / f"out{suffix}"
+    save([], out)
+    check_out(out, overwrite=True)
+    save(predictions(), out)
+    check_out(out, inputs=["-", "elsewhere.csv"], overwrite=True)
+    with pytest.raises(ArtifactError, match="is read by this command"):
+        check_out(out, inputs=[str(out)], overwrite=True)

@@ -106,7 +106,7 @@ def audit(  # noqa: PLR0913 - the command's options
         "files": _digest_listing(listing),
         "max_pixels": max_pixels,
     }
-    claim = claim_folder(out, "audit", arguments, overwrite=overwrite)
+    claim = claim_folder(out, "audit", arguments, overwrite=overwrite, inputs=(data,))
     if claim.state is FolderState.DONE:
         storage.remove_folder(storage.join(out, PARTS_DIR))
         return _read_result(out)

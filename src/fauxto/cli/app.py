@@ -1,8 +1,10 @@
 """The ``fauxto`` command: one subcommand per verb, each in its own file."""
 
-from typing import Annotated
+from pathlib import Path
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from fauxto import __version__
 from fauxto.cli import (
@@ -21,10 +23,24 @@ from fauxto.cli import (
     speed,
     train,
 )
-from fauxto.cli.console import guarded
+from fauxto.cli.console import guarded, quote
+
+
+class Verbs(TyperGroup):
+    """The verbs; who names a file instead of one is told the verb for it."""
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> tuple[Any, Any, list[str]]:  # noqa: ANN401
+        """Return the verb that the first word names, or say what else it may be."""
+        if args and args[0] not in self.commands and Path(args[0]).exists():
+            raise typer.BadParameter(
+                f"{args[0]} is a file or folder, not a verb: fauxto predict {quote(args[0])}"
+            )
+        return super().resolve_command(ctx, args)
+
 
 app = typer.Typer(
     name="fauxto",
+    cls=Verbs,
     help="Is this picture real, or made by AI? From a folder of images to a detector.",
     no_args_is_help=True,
     add_completion=True,

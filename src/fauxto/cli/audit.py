@@ -1,7 +1,7 @@
 """``fauxto audit``."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -18,6 +18,9 @@ from fauxto.cli.options import (
     Workers,
 )
 from fauxto.core.choices import EngineName
+
+if TYPE_CHECKING:
+    from fauxto.audit.run import AuditResult
 
 
 def audit(
@@ -48,8 +51,6 @@ def audit(
 ) -> None:
     """Read every file once: what is broken, doubled, unbalanced, or gives the label away."""
     from fauxto.audit.run import audit as run_audit
-    from fauxto.core import storage
-    from fauxto.core.artifacts import PAGE
     from fauxto.engine.part import Engine
 
     with console.progress_bars(quiet=quiet) as progress:
@@ -87,10 +88,31 @@ def audit(
             [(f.severity, f.title, f"{f.count:,}") for f in result.findings],
             numeric=(2,),
         )
-        console.note(
-            f"report: {storage.join(out, PAGE)}\n"
-            f"next:   fauxto prepare {data} --audit {out} --out DATASET",
-            quiet=quiet,
-        )
+        _advise(result, data, quiet=quiet)
     if strict and any(finding.severity == "blocking" for finding in result.findings):
         raise typer.Exit(console.EXIT_GATE)
+
+
+def _advise(result: "AuditResult", data: str, *, quiet: bool) -> None:
+    """Say where the report is, what blocks, and what comes next.
+
+    Raises:
+        DataError: there is no picture at all.
+    """
+    from fauxto.core import storage
+    from fauxto.core.artifacts import PAGE
+    from fauxto.core.errors import DataError, ImageStatus
+
+    for finding in result.findings:
+        if finding.severity == "blocking":
+            console.note(f"blocking: {finding.title}. {finding.advice}", quiet=quiet)
+    console.note(f"report: {storage.join(result.out, PAGE)}", quiet=quiet)
+    usable = result.images.filter(result.images["status"] == ImageStatus.OK.value)
+    if usable.is_empty():
+        raise DataError(f"none of the {result.images.height:,} files in {data} is a usable picture")
+    split = "" if usable["split"].null_count() == 0 else " --split grouped"
+    console.note(
+        f"next:   fauxto prepare {console.quote(data)} --audit {console.quote(result.out)}{split} "
+        "--out DATASET",
+        quiet=quiet,
+    )

@@ -34,5 +34,5 @@ def compare(
     console.note(f"report: {out / PAGE}", quiet=quiet)
     unmeasured = [run for run in runs if (run / CARD).is_file() and not (run / SPEED).is_file()]
     if unmeasured:
-        names = " ".join(map(str, unmeasured))
+        names = " ".join(map(console.quote, unmeasured))
         console.note(f"time and memory are not measured: fauxto speed {names}", quiet=quiet)

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import shlex
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -29,6 +30,9 @@ EXIT_ERROR = 1
 EXIT_GATE = 3
 """A gate did not pass: blocking findings with --strict, or a fake with --fail-on fake."""
 
+EXIT_INTERRUPTED = 130
+"""Ctrl-C, as shells count it."""
+
 stdout = Console(highlight=False, markup=False)
 stderr = Console(stderr=True, highlight=False, markup=False)
 
@@ -47,9 +51,12 @@ def guarded(command: Callable[[], Any]) -> None:
         missing = find_missing_extra(error, "this command", _name_command())
         unexpected = f"unexpected: {error} (a fault in fauxto; --debug shows where)"
         _fail(str(missing) if missing else unexpected, debug=debug)
-    except KeyboardInterrupt:
-        stderr.print("interrupted; the same command resumes", style="yellow")
-        sys.exit(130)
+    except SystemExit as ended:
+        if ended.code == EXIT_INTERRUPTED:
+            stderr.print(
+                "interrupted: what is done stays; the same command goes on", style="yellow"
+            )
+        raise
     except BrokenPipeError:
         sys.stderr.close()
         sys.exit(EXIT_ERROR)
@@ -104,6 +111,11 @@ def note(text: str, *, quiet: bool = False) -> None:
     """Print a line on stderr."""
     if not quiet:
         stderr.print(printable(text), soft_wrap=True)
+
+
+def quote(word: object) -> str:
+    """Return a path or address as a shell takes it for one word."""
+    return shlex.quote(str(word))
 
 
 def printable(text: str) -> str:

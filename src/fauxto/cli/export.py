@@ -33,6 +33,6 @@ def export(
     console.note(
         f"{result.path}: {result.bytes / 1e6:.1f} MB, scores within "
         f"{result.max_score_difference:.1e} of the run's\n"
-        f"next: fauxto predict PICTURE --model {result.path}",
+        f"next: fauxto predict PICTURE --model {console.quote(result.path)}",
         quiet=quiet,
     )

@@ -30,7 +30,12 @@ Audited = Annotated[Path, typer.Argument(help="The folder or table that was audi
 Audit = Annotated[str, typer.Option("--audit", help="Folder written by 'fauxto audit'.")]
 SizePx = Annotated[int, typer.Option("--size", min=16, help="Side of the pictures in pixels.")]
 RecipeName = Annotated[
-    str, typer.Option("--recipe", "-r", help="Name of a recipe, or a TOML file.")
+    str,
+    typer.Option(
+        "--recipe",
+        "-r",
+        help="lite, robust, report/resnet18, …, or a TOML file; a wrong name lists all.",
+    ),
 ]
 Overrides = Annotated[
     list[str] | None, typer.Option("--set", help="Override, for example train.lr=1e-4.")

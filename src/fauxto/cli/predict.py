@@ -26,6 +26,10 @@ if TYPE_CHECKING:
     from fauxto.predict.detector import Detector
 
 
+NOT_WRITTEN = (".xlsx", ".xls", ".ods", ".tsv", ".txt", ".json", ".html", ".pdf", ".md")
+"""Endings of files that somebody may expect, and not a folder of such a name."""
+
+
 class FailOn(StrEnum):
     """Verdict that makes the command fail."""
 
@@ -114,12 +118,13 @@ def predict(
         _exit(counts, fail_on)
         return
     if file is not None:
-        check_out(file, overwrite=overwrite)
+        check_out(file, inputs=paths, overwrite=overwrite)
     detector = Detector.load(model, policy=policy, device=device)
     as_table = sys.stdout.isatty() and not (as_json or as_csv or out)
     _say_policy(detector, policy, quiet=quiet)
     counts = dict.fromkeys(("fake", "real", "unsure", "error"), 0)
-    with console.progress_bars(quiet=quiet or as_table or not sys.stderr.isatty()) as progress:
+    rows_are_seen = out is None and sys.stdout.isatty()  # a bar would stand among them
+    with console.progress_bars(quiet=quiet or rows_are_seen or not sys.stderr.isatty()) as progress:
 
         def counted() -> "Iterator[Prediction]":
             predictions = detector.predict_many(
@@ -143,9 +148,16 @@ def predict(
             _print_table(counted())
         else:
             write_json_lines(counted(), sys.stdout)
-    if file is not None:
-        console.note(f"{file}: {sum(counts.values()):,} rows", quiet=quiet)
+    if file is not None or as_table:
+        _sum_up(str(file) if file else "", counts, quiet=quiet)
     _exit(counts, fail_on)
+
+
+def _sum_up(where: str, counts: dict[str, int], *, quiet: bool) -> None:
+    total = sum(counts.values())
+    found = ", ".join(f"{n:,} {kind}" for kind, n in counts.items() if n)
+    said = f"{total:,} picture{'s' * (total != 1)}: {found}"
+    console.note(f"{where}: {said}" if where else said, quiet=quiet)
 
 
 def _name_folder(
@@ -163,8 +175,16 @@ def _name_folder(
     ):
         far = next((path for path in paths if "://" in path), None)
         if far is not None:
-            raise typer.BadParameter(f"{far} is read into a folder of parts: name one with --out")
+            raise typer.BadParameter(
+                f"{far} is an address, not a file here: save the picture and name the file, or "
+                "name a folder for the verdicts with --out"
+            )
         return None
+    if "://" not in out and Path(out).suffix.lower() in NOT_WRITTEN:
+        raise typer.BadParameter(
+            f"{Path(out).suffix} is not written: --out takes a file that ends in "
+            f"{', '.join(suffixes)}, or a folder"
+        )
     if explain is not None:
         raise typer.BadParameter("--explain goes with a file, not with a folder of parts")
     return out
@@ -190,27 +210,25 @@ def _predict_in_parts(
         plan = predict_in_parts(
             paths, out=out, engine=Engine(*engine), progress=progress, **options
         )
-    if plan.sums is not None:
-        console.note(
-            f"{out}: {plan.sums.rows:,} rows, {plan.sums.ok:,} with a verdict and "
-            f"{plan.sums.errors:,} with an error, in {len(plan.parts()):,} parts",
-            quiet=quiet,
-        )
-    return count_verdicts(plan)
+    counts = count_verdicts(plan)
+    _sum_up(out, counts, quiet=quiet)
+    return counts
 
 
 def _say_policy(detector: "Detector", asked: Policy | None, *, quiet: bool) -> None:
+    from fauxto.metrics.threshold import unsure_between
     from fauxto.predict.detector import DEFAULT_POLICY
 
     card = detector.scorer.card
-    said = f"{card.name}: fake at score ≥ {detector.threshold:.3f} (policy {detector.policy}"
+    rule = f"policy {detector.policy}"
     if asked is None and detector.policy != DEFAULT_POLICY:
-        said += f", the model's own: it has no threshold for {DEFAULT_POLICY}"
-    said += ")"
-    if card.unsure_band is not None:
-        low, high = card.unsure_band
-        said += f", unsure from {low:.3f} to {high:.3f}"
-    console.note(f"{said}. Evidence, not proof.", quiet=quiet)
+        rule += f", the model's own: it has no threshold for {DEFAULT_POLICY}"
+    band = unsure_between(detector.threshold, card.unsure_band)
+    if band is None:
+        said = f"fake from score {detector.threshold:.3f}, else real"
+    else:
+        said = f"fake above score {band[1]:.3f}, real below {band[0]:.3f}, unsure between"
+    console.note(f"{card.name}: {said} ({rule}). Evidence, not proof.", quiet=quiet)
 
 
 def _print_table(predictions: "Iterable[Prediction]") -> None:
@@ -220,6 +238,8 @@ def _print_table(predictions: "Iterable[Prediction]") -> None:
         remarks = [*prediction.notes]
         if prediction.flips:
             remarks.append(f"another verdict after {', '.join(prediction.flips)}")
+        elif prediction.flips is not None:
+            remarks.append("stable")
         if prediction.explanation:
             remarks.append(prediction.explanation)
         if prediction.provenance and (said := prediction.provenance.summary()):

@@ -111,7 +111,8 @@ def prepare(
     )
     left_out = ", ".join(f"{n:,} {status}" for status, n in sorted(result.excluded.items()))
     console.note(
-        f"left out: {left_out or 'nothing'}\nnext:     fauxto train {out} --recipe lite --out RUN",
+        f"left out: {left_out or 'nothing'}\n"
+        f"next:     fauxto train {console.quote(out)} --recipe lite --out RUN",
         quiet=quiet,
     )
 

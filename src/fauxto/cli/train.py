@@ -137,7 +137,7 @@ def _show_run(out: Path, card: "ModelCard", dataset: str, *, as_json: bool, quie
         f"card:     {out / 'card.json'}\n"
         f"history:  {out / 'history.csv'}, curves in {out / 'curves.svg'}\n"
         f"recipe:   {out / 'recipe.toml'}\n"
-        f"next:     fauxto evaluate {run} --data {data}\n"
+        f"next:     fauxto evaluate {console.quote(run)} --data {console.quote(data)}\n"
         f"          fauxto explain {run} --data {data}\n"
         f"          fauxto export {run} --out MODEL.onnx",
         quiet=quiet,
@@ -186,6 +186,6 @@ def _show_seeds(result: "SeedsResult", dataset: str, *, as_json: bool, quiet: bo
     console.note(
         f"runs:     {', '.join(str(run.out) for run in result.runs)}\n"
         f"summary:  {result.out / 'seeds.json'}\n"
-        f"next:     fauxto evaluate {first} --data {data}   {then}",
+        f"next:     fauxto evaluate {console.quote(first)} --data {console.quote(data)}   {then}",
         quiet=quiet,
     )

@@ -11,7 +11,7 @@ deleted.
 import hashlib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -83,7 +83,12 @@ def fingerprint(verb: str, arguments: Mapping[str, Any]) -> str:
 
 
 def claim_folder(
-    folder: Folder, verb: str, arguments: Mapping[str, Any], *, overwrite: bool = False
+    folder: Folder,
+    verb: str,
+    arguments: Mapping[str, Any],
+    *,
+    overwrite: bool = False,
+    inputs: Iterable[Address] = (),
 ) -> Claim[Folder]:
     """Make a result folder ready, or say that the same result is already in it.
 
@@ -92,15 +97,18 @@ def claim_folder(
         verb: the verb's name.
         arguments: whatever decides the result; a finished or unfinished folder with equal
             arguments is ``DONE`` or ``RESUMED``.
-        overwrite: replace what a fauxto verb wrote there before; at a URL, all that is below it.
+        overwrite: replace what this verb wrote there before; at a URL, all that is below it.
+        inputs: what the verb reads; none may be the folder or lie in it.
 
     Raises:
         OtherResult: the folder holds a result of other arguments, and ``overwrite`` is not set.
-        ArtifactError: the folder holds files that fauxto did not write, or cannot be made.
+        ArtifactError: the folder holds files that fauxto did not write, another verb's result to
+            overwrite, or an input; or it cannot be made.
         MissingExtra: what opens such an address is not installed.
     """
     call = fingerprint(verb, arguments)
     _check_place(folder)
+    _check_inputs(folder, inputs)
     stamp_path = storage.join(folder, STAMP)
     stamp = read_json(stamp_path) if storage.exists(stamp_path) else None
     if stamp is None:
@@ -112,6 +120,11 @@ def claim_folder(
             )
     elif not overwrite:
         return _claim_existing(folder, stamp, verb, call)
+    elif stamp.get("verb") != verb:
+        raise ArtifactError(
+            f"{folder} holds a result of '{stamp.get('verb')}', which '{verb} --overwrite' does "
+            "not replace: choose another --out"
+        )
     else:
         # Whoever kills this call must not find half a result that still says it is finished.
         _write_stamp(folder, str(stamp.get("verb")), "being removed", {}, finished=False)
@@ -132,6 +145,20 @@ def _check_place(folder: Address) -> None:
         raise ArtifactError(f"{folder} is a file, not a folder: choose another --out")
 
 
+def _check_inputs(folder: Address, inputs: Iterable[Address]) -> None:
+    """Refuse to write, and perhaps to overwrite, where something is read."""
+    target = _normalise(folder)
+    for one in inputs:
+        if f"{_normalise(one)}/".startswith(f"{target}/"):
+            raise ArtifactError(
+                f"{one} is read by this command: choose another --out than {folder}"
+            )
+
+
+def _normalise(address: Address) -> str:
+    return str(address).rstrip("/") if storage.is_url(address) else str(Path(address).resolve())
+
+
 def _is_begun_stamp(name: str) -> bool:
     """Return whether a file is what a call killed while it wrote its first stamp leaves behind."""
     return bool(re.fullmatch(r"\.fauxto(-.*\.json|\.json\.part)", name))
@@ -144,9 +171,11 @@ def _claim_existing(
         state = FolderState.DONE if stamp.get("finished") else FolderState.RESUMED
         return Claim(folder, state, call)
     kind = "finished" if stamp.get("finished") else "unfinished"
+    said = f"{folder} holds a {kind} result of '{stamp.get('verb')}'"
+    if stamp.get("verb") != verb:
+        raise OtherResult(f"{said}: choose another --out")
     raise OtherResult(
-        f"{folder} holds a {kind} result of '{stamp.get('verb')}' with other arguments or data: "
-        "choose another --out, or --overwrite to replace it"
+        f"{said} with other arguments or data: choose another --out, or --overwrite to replace it"
     )
 
 

@@ -36,8 +36,28 @@ def _say(problem: Mapping[str, Any], record: type[BaseModel] | None) -> str:
         known = "" if record is None else f"; {_list_keys(record, problem['loc'][:-1])}"
         return f"is not a setting{known}"
     if problem["type"] == "missing":
-        return "is missing"
+        return "is missing" + _show_section(record, problem["loc"])
+    if problem["type"] == "tuple_type" and isinstance(problem["input"], dict):
+        return f"is one section where there may be several{_show_section(record, problem['loc'])}"
+    if problem["type"] == "string_pattern_mismatch":
+        return f"= {problem['input']!r}: letters, digits, '.', '_' and '-' only, no '.' first"
     return f"= {problem['input']!r}: {problem['msg'].removeprefix('Value error, ')}"
+
+
+def _show_section(record: type[BaseModel] | None, keys: Sequence[str | int]) -> str:
+    """Return how a section, or a list of them, is written; nothing for other keys."""
+    match keys:
+        case [str() as key] if record is not None:
+            annotation = record.model_fields[key].annotation
+            several = get_args(annotation)
+            for kind in (annotation, *several):
+                if isinstance(kind, type) and issubclass(kind, BaseModel):
+                    asked = (
+                        name for name, field in kind.model_fields.items() if field.is_required()
+                    )
+                    section = f"[[{key}]]" if several else f"[{key}]"
+                    return f": write {section} with {' and '.join(asked)}"
+    return ""
 
 
 def _list_keys(record: type[BaseModel], path: Sequence[str | int]) -> str:

@@ -201,6 +201,7 @@ class Prediction(Record):
     policy: Policy | None = None
     """Rule by which validation chose the threshold."""
     unsure_band: tuple[Score, Score] | None = None
+    """Score below which the verdict is real and above which it is fake; it holds the threshold."""
     model: str
     """Name of the model, from its card."""
     preprocess_hash: str

@@ -204,14 +204,36 @@ def list_images(plan: Plan, images: Iterable[StoredImage]) -> Plan:
     while batch := list(islice(stream, plan.part_rows)):
         values = [[getattr(image, name) for name in STORED_SCHEMA] for image in batch]
         for row in values:
-            told = [None if value is None else str(value) for value in row]
-            digest.update(json.dumps(told).encode())
+            digest.update(_told(row))
         frame = pl.DataFrame(values, schema=STORED_SCHEMA, orient="row")
         write_table(plan.listing(parts), frame)
         rows, parts = rows + len(batch), parts + 1
     listed = replace(plan, listed=Listed(parts, rows, digest.hexdigest()))
     listed.save()
     return listed
+
+
+def require_same_images(plan: Plan, images: Iterable[StoredImage]) -> None:
+    """Check that a finished plan is about these images and no others.
+
+    Raises:
+        OtherResult: images came or went since they were listed.
+    """
+    digest, rows = hashlib.sha256(), 0
+    for image in images:
+        digest.update(_told([getattr(image, name) for name in STORED_SCHEMA]))
+        rows += 1
+    listed = plan.listed
+    if listed is not None and digest.hexdigest() != listed.digest:
+        raise OtherResult(
+            f"{plan.folder} was finished with {listed.rows:,} images, and now there are {rows:,}, "
+            "or others: choose another --out, or --overwrite to do all again"
+        )
+
+
+def _told(row: list[Any]) -> bytes:
+    """Return what a digest takes of a row."""
+    return json.dumps([None if value is None else str(value) for value in row]).encode()
 
 
 def read_listing(plan: Plan, number: int) -> list[StoredImage]:

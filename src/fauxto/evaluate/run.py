@@ -36,7 +36,7 @@ from fauxto.evaluate.robustness import measure_robustness, sample_rows
 from fauxto.evaluate.scoring import score_images
 from fauxto.metrics.parts import Control
 from fauxto.metrics.summary import Disturbance, Metrics, read_metrics
-from fauxto.metrics.threshold import UNSURE_ERROR_RATE
+from fauxto.metrics.threshold import UNSURE_ERROR_RATE, unsure_between
 from fauxto.models.scorer import open_scorer
 
 __all__ = ["EvaluationResult", "evaluate", "evaluate_detector", "evaluate_predictions"]
@@ -149,7 +149,7 @@ def _default_name(split: Split, policy: Policy | None) -> str:
 def _describe_setting(card: ModelCard, dataset: PreparedDataset, split: Split) -> Setting:
     return Setting(
         find=dataset.locate,
-        band=card.unsure_band,
+        band=unsure_between(card.threshold, card.unsure_band),
         threshold_origin=(
             f"Temperature ({card.temperature:.3f}) and threshold (policy '{card.policy}') were "
             f"chosen on validation images only. {_describe_band(card)}"

@@ -211,6 +211,9 @@ def fit_unsure_band(
 def verdict(score: float, threshold: float, band: tuple[float, float] | None) -> Verdict:
     """Return what is said of one image.
 
+    A larger score never gives a more real verdict: where a policy puts the threshold outside of
+    the band, all between the two is unsure too. See ``unsure_between``.
+
     Args:
         score: in [0, 1], 1 is fake.
         threshold: score at or above which the verdict is fake.
@@ -220,10 +223,23 @@ def verdict(score: float, threshold: float, band: tuple[float, float] | None) ->
     <Verdict.FAKE: 'fake'>
     >>> verdict(0.5, 0.5, (0.4, 0.6))
     <Verdict.UNSURE: 'unsure'>
+    >>> verdict(0.8, 0.9, (0.4, 0.6))
+    <Verdict.UNSURE: 'unsure'>
     """
-    if band is not None and band[0] <= score <= band[1]:
-        return Verdict.UNSURE
-    return Verdict.FAKE if score >= threshold else Verdict.REAL
+    if score >= threshold:
+        return Verdict.FAKE if band is None or score > band[1] else Verdict.UNSURE
+    return Verdict.REAL if band is None or score < band[0] else Verdict.UNSURE
+
+
+def unsure_between(
+    threshold: float, band: tuple[float, float] | None
+) -> tuple[float, float] | None:
+    """Return the scores below which a verdict is real and above which it is fake; None if no band.
+
+    >>> unsure_between(0.9, (0.4, 0.6))
+    (0.4, 0.9)
+    """
+    return None if band is None else (min(band[0], threshold), max(band[1], threshold))
 
 
 def verdicts(

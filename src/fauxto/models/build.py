@@ -123,5 +123,7 @@ def choose_device(name: str) -> torch.device:
         torch.empty(1, device=device)
     except (RuntimeError, AssertionError) as error:
         reason = str(error).splitlines()[0]
+        if "Expected one of" in reason:  # some thirty, of which nobody here has most
+            reason = "there are cpu, cuda, cuda:1, mps and auto"
         raise RecipeError(f"the device {name!r} cannot be used: {reason}") from error
     return device

@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Float32
 
 from fauxto.core.artifacts import require_finished
-from fauxto.core.errors import ArtifactError, MissingExtra
+from fauxto.core.errors import ArtifactError, MissingExtra, RecipeError
 from fauxto.core.records import ModelCard
 from fauxto.models.onnx_scorer import OnnxScorer
 
@@ -58,6 +58,7 @@ def open_scorer(model: Path, device: str = "cpu", *, threads: int = 0) -> Scorer
     Raises:
         ArtifactError: there is no usable model.
         MissingExtra: a run folder was given and torch is not installed.
+        RecipeError: an ONNX file was given and a device that is not the CPU.
     """
     if model.is_dir():
         require_finished(model, "train")
@@ -67,4 +68,8 @@ def open_scorer(model: Path, device: str = "cpu", *, threads: int = 0) -> Scorer
         from fauxto.models.torch_scorer import TorchScorer  # noqa: PLC0415
 
         return TorchScorer(model, device)
+    if device not in ("auto", "cpu"):
+        raise RecipeError(
+            f"{model.name} is an ONNX file, which runs on the CPU: leave out --device {device}"
+        )
     return OnnxScorer(model, threads=threads)

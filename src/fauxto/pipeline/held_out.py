@@ -106,7 +106,7 @@ def held_out(  # noqa: PLR0913 - the options of the command
         # Without defaults, so that a new option leaves results made before it valid.
         "options": options.model_dump(mode="json", exclude_defaults=True),
     }
-    claim = claim_folder(out, "held-out", arguments, overwrite=overwrite)
+    claim = claim_folder(out, "held-out", arguments, overwrite=overwrite, inputs=(data, audit))
     prepared: dict[str, Any] = {"audit": audit, "out": out / "dataset", "options": options}
     prepare(data, workers=workers, progress=progress, **prepared)
     base = open_dataset(out / "dataset")
@@ -136,9 +136,12 @@ def _choose_values(
     values, rare = list_values(base.images, by, least)
     known = [*values, *rare]
     unknown = sorted(set(only) - set(known))
-    if unknown or not known:
-        wanted = f"no {by} is named {', '.join(unknown)}" if unknown else f"no {by} is known"
-        raise DataError(f"{wanted}: there are {', '.join(known) or 'none'}")
+    if not known:
+        raise DataError(
+            f"the data name no {by}: name them in a table with a column '{by}', and audit again"
+        )
+    if unknown:
+        raise DataError(f"no {by} is named {', '.join(unknown)}: there are {', '.join(known)}")
     if only:
         return sorted(set(only)), []
     if not values:

@@ -15,7 +15,7 @@ from fauxto.core.records import Policy, Prediction
 from fauxto.imaging.decode import Limits
 from fauxto.loading.ahead import map_ahead
 from fauxto.metrics.score import fake_score
-from fauxto.metrics.threshold import verdict
+from fauxto.metrics.threshold import unsure_between, verdict
 from fauxto.models.onnx_scorer import OnnxScorer
 from fauxto.models.scorer import Scorer, bundled_detector, open_scorer
 from fauxto.predict.inputs import ImageInput
@@ -162,6 +162,7 @@ class Detector:
                     flips=flips if reencodings else None,
                     provenance=image.provenance,
                     notes=image.notes,
+                    doubts=image.doubts,
                     explanation=None if explain is None else self._explain(image, score, explain),
                 )
 
@@ -192,6 +193,7 @@ class Detector:
         flips: tuple[Reencoding, ...] | None = None,
         provenance: Provenance | None = None,
         notes: tuple[str, ...] = (),
+        doubts: tuple[str, ...] = (),
         explanation: str | None = None,
         error: str | None = None,
     ) -> Prediction:
@@ -203,6 +205,7 @@ class Detector:
             flips: re-encodings that move the score across the threshold; None if not looked at.
             provenance: what the file says of itself; never changes the verdict.
             notes: what was done to the pixels that the reader should know.
+            doubts: why no score could tell anything of it; any makes the verdict unsure.
             explanation: picture with the places that decided the score.
             error: why it could not be read.
         """
@@ -210,18 +213,18 @@ class Detector:
         said: Verdict | None = None
         if score is not None:
             said = verdict(score, self.threshold, card.unsure_band)
-            said = Verdict.UNSURE if flips else said
+            said = Verdict.UNSURE if flips or doubts else said
         return Prediction(
             path=name,
             verdict=said,
             score=score,
             threshold=self.threshold,
             policy=self.policy,
-            unsure_band=card.unsure_band,
+            unsure_band=unsure_between(self.threshold, card.unsure_band),
             model=card.name,
             preprocess_hash=card.preprocess_hash,
             provenance=provenance,
-            notes=notes,
+            notes=(*notes, *doubts),
             flips=flips,
             explanation=explanation,
             error=error,

@@ -18,7 +18,7 @@ from fauxto.data.stored import StoredImage, read_image
 from fauxto.data.table import read_frame
 from fauxto.engine.part import Engine, PartWork
 from fauxto.engine.parts import run_parts
-from fauxto.engine.plan import Plan, list_images, open_plan
+from fauxto.engine.plan import Plan, list_images, open_plan, require_same_images
 from fauxto.imaging.decode import Limits
 from fauxto.models.scorer import bundled_detector, open_scorer
 from fauxto.predict.detector import Detector
@@ -127,6 +127,7 @@ def predict_in_parts(  # noqa: PLR0913 - the command's options
 
     Raises:
         DataError: an input holds no image or cannot be understood.
+        OtherResult: ``out`` was finished before images came or went.
         ArtifactError: ``out`` is in the way or cannot be written, or there is no usable model.
         MissingExtra: an engine or store was named whose part is not installed.
     """
@@ -139,6 +140,7 @@ def predict_in_parts(  # noqa: PLR0913 - the command's options
     }
     plan = open_plan(out, "predict", arguments, part_rows=part_rows, overwrite=overwrite)
     if plan.state is FolderState.DONE:
+        require_same_images(plan, collect(inputs))
         return plan
     plan = list_images(plan, collect(inputs))
     work = PartWork(

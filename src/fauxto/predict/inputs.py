@@ -60,9 +60,10 @@ def _expand(argument: str, stdin: BinaryIO) -> Iterator[ImageInput]:
     path = Path(argument)
     if argument == "-":
         return _from_stdin(stdin)
-    if path.is_dir():
+    # pathlib's own tests raise where a folder above may not be entered.
+    if os.path.isdir(path):  # noqa: PTH112
         return _from_folder(path)
-    if path.suffix.lower() in TABLE_SUFFIXES and path.is_file():
+    if path.suffix.lower() in TABLE_SUFFIXES and os.path.isfile(path):  # noqa: PTH113
         return _from_table(path)
     if not os.path.lexists(path) and glob.has_magic(argument):
         return _from_pattern(argument)

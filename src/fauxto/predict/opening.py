@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 from jaxtyping import Float32
@@ -31,6 +32,11 @@ AnyImage = Path | str | bytes | Image.Image | np.ndarray
 
 _CHANNELS = (3, 4)
 
+LEAST_SIDE_PX: Final = 32
+"""Shorter sides hold too few pixels to tell a camera's from a generator's."""
+LEAST_CONTRAST: Final = 4
+"""Levels of 255 between the darkest and the brightest pixel of a channel, after scaling."""
+
 
 @dataclass(frozen=True)
 class Opened:
@@ -41,6 +47,7 @@ class Opened:
         inputs: of the image, then of each re-encoding that was asked for; none if it is broken.
         fitted: the picture as the network sees it, where it was asked for.
         notes: what was done to the pixels that the reader should know.
+        doubts: why no score could tell anything of it.
         provenance: what the file says of itself; None where there is no file, or no bytes.
         error: why it cannot be used.
     """
@@ -49,6 +56,7 @@ class Opened:
     inputs: tuple[Float32[np.ndarray, "3 h w"], ...] = ()
     fitted: Image.Image | None = None
     notes: tuple[str, ...] = ()
+    doubts: tuple[str, ...] = ()
     provenance: Provenance | None = None
     error: UnreadableImage | None = None
 
@@ -96,6 +104,7 @@ class Opening:
             tuple(to_input(picture, self.preprocess) for picture in pictures),
             fitted if self.keep_fitted else None,
             decoded.notes,
+            find_doubts(decoded.size, fitted),
             provenance,
         )
 
@@ -117,6 +126,22 @@ class Opening:
             load_fitted(reencode(whole, change), self.preprocess, self.limits)
             for change in self.reencodings
         ]
+
+
+def find_doubts(size: tuple[int, int], fitted: Image.Image) -> tuple[str, ...]:
+    """Return why nothing can be told of a picture, in words; mostly nothing.
+
+    Args:
+        size: width and height of the picture in pixels.
+        fitted: the picture as the network sees it, mode RGB.
+    """
+    width, height = size
+    doubts = []
+    if min(size) < LEAST_SIDE_PX:
+        doubts.append(f"{width} × {height} pixels are too few to judge")
+    if np.ptp(np.asarray(fitted), axis=(0, 1)).max() < LEAST_CONTRAST:
+        doubts.append("one colour all over: there is nothing to judge")
+    return tuple(doubts)
 
 
 def _name(

@@ -2,7 +2,8 @@
 
 import csv
 import json
-from collections.abc import Callable, Iterable, Mapping
+import os
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Final, TextIO
 
@@ -82,16 +83,46 @@ OUT_SUFFIXES: Final = (*_WRITERS, ".parquet")
 """Endings of files that ``save`` writes."""
 
 
-def check_out(out: Path, *, overwrite: bool) -> None:
+_BEGINNINGS: Final = {
+    ".jsonl": b'{"path"',
+    ".ndjson": b'{"path"',
+    ".csv": b"path,verdict,",
+    ".parquet": b"PAR1",
+}
+"""First bytes of what ``save`` writes."""
+
+
+def check_out(out: Path, *, inputs: Sequence[str] = (), overwrite: bool) -> None:
     """Refuse a file that cannot or must not be written, before any work.
 
+    Args:
+        out: file to write.
+        inputs: what is read.
+        overwrite: replace an earlier table of predictions.
+
     Raises:
-        ArtifactError: its ending names no format, or it exists and ``overwrite`` is not set.
+        ArtifactError: its ending names no format, it is read too, or it exists and ``overwrite``
+            is not set, or it does not begin like a table of predictions.
     """
     if out.suffix.lower() not in OUT_SUFFIXES:
         raise ArtifactError(f"the file to write must end in {', '.join(OUT_SUFFIXES)}: {out.name}")
-    if out.exists() and not overwrite:
+    if not os.path.lexists(out):
+        return
+    if not overwrite:
         raise ArtifactError(f"{out} exists: choose another name, or --overwrite to replace it")
+    if out.resolve() in {Path(one).resolve() for one in inputs if one != "-"}:
+        raise ArtifactError(f"{out} is read by this command: choose another --out")
+    beginning = _BEGINNINGS[out.suffix.lower()]
+    try:
+        with out.open("rb") as stream:
+            head = stream.read(len(beginning))
+    except OSError as error:
+        raise ArtifactError(f"{out} cannot be replaced: {error.strerror}") from error
+    if head and head != beginning:
+        raise ArtifactError(
+            f"{out} is no table of predictions that fauxto wrote, and is not replaced: choose "
+            "another --out"
+        )
 
 
 def save(predictions: Iterable[Prediction], out: Path) -> None:

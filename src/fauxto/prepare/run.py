@@ -110,7 +110,7 @@ def prepare(  # noqa: PLR0913 - the command's options
     data = str(data)
     root = _find_root(data, stamp["arguments"])
     arguments = {"audit": stamp["fingerprint"], "options": _name_options(options)}
-    claim = claim_folder(out, "prepare", arguments, overwrite=overwrite)
+    claim = claim_folder(out, "prepare", arguments, overwrite=overwrite, inputs=(data, audit))
     if claim.state is FolderState.DONE:
         storage.remove_folder(storage.join(out, PARTS_DIR))
         return _read_result(out)

@@ -39,12 +39,14 @@ class Decoded:
         inputs: of the picture, then of each re-encoding that was asked for.
         size: width and height of the upright picture in pixels.
         notes: what was done to the pixels that the reader should know.
+        doubts: why no score could tell anything of it.
         provenance: what the file says of itself.
     """
 
     inputs: tuple[Float32[np.ndarray, "3 h w"], ...]
     size: tuple[int, int]
     notes: tuple[str, ...]
+    doubts: tuple[str, ...]
     provenance: Provenance | None
 
 
@@ -64,9 +66,8 @@ def decode_job(job: Job, *, preprocess: Preprocess, limits: Limits) -> Decoded |
     if opened.error is not None:
         out_of_memory = isinstance(opened.error.__cause__, MemoryError)
         return Undecoded(opened.error.status, str(opened.error), out_of_memory, opened.provenance)
-    return Decoded(
-        opened.inputs, _upright_size(job.content, limits), opened.notes, opened.provenance
-    )
+    size = _upright_size(job.content, limits)
+    return Decoded(opened.inputs, size, opened.notes, opened.doubts, opened.provenance)
 
 
 def _upright_size(content: bytes, limits: Limits) -> tuple[int, int]:

@@ -141,6 +141,7 @@ class Examiner:
             score,
             flips=None if stability is None else stability.flips,
             notes=decoded.notes,
+            doubts=decoded.doubts,
             provenance=decoded.provenance,
         )
         return Result(prediction=prediction, stability=stability, explanation=explanation)

@@ -1,7 +1,9 @@
 """The HTTP server: uvicorn, with bounds on connections and on slow heads."""
 
 import asyncio
+import errno
 import json
+import os
 import socket
 from collections.abc import Callable
 from http import HTTPStatus
@@ -66,8 +68,12 @@ def _listen(host: str, port: int) -> socket.socket:
         family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
         return socket.create_server((host, port), family=family, backlog=BACKLOG)
     except OSError as error:
+        reason = error.strerror  # of which asyncio makes a sentence of its own
+        if error.errno is not None and error.errno in errno.errorcode:
+            reason = os.strerror(error.errno)
+        other = "--port" if error.errno in (errno.EADDRINUSE, errno.EACCES) else "--host"
         raise RecipeError(
-            f"cannot listen on {host}, port {port}: {error.strerror}: choose another --port"
+            f"cannot listen on {host}, port {port}: {reason}: choose another {other}"
         ) from error
 
 

@@ -47,6 +47,12 @@ class Plan:
             "weights": _digest_weights(self.recipe.model.weights),
         }
 
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """Return what is read: the data set, and the run or file that weights come from."""
+        weights = self.recipe.model.weights
+        return (self.data.root, *(() if weights in ("default", "none") else (weights,)))
+
 
 def make_plan(dataset: Address, recipe: Recipe, *, workers: int = 2) -> Plan:
     """Return what a training would do, or refuse before it what could only fail after it.

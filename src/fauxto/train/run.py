@@ -160,7 +160,7 @@ def train(  # noqa: PLR0913 - the verb's flags
 
 
 def _claim(plan: Plan, out: Path, *, overwrite: bool) -> Claim:
-    claim = claim_folder(out, "train", plan.arguments, overwrite=overwrite)
+    claim = claim_folder(out, "train", plan.arguments, overwrite=overwrite, inputs=plan.inputs)
     if claim.state is not FolderState.DONE:
         write_text(out / RECIPE, recipe_to_toml(plan.recipe))
     return claim

@@ -104,7 +104,7 @@ def train_seeds(
     claim = None
     if fabric.is_global_zero:
         arguments = {**plan.arguments, "seeds": list(seeds)}
-        claim = claim_folder(out, VERB, arguments, overwrite=overwrite)
+        claim = claim_folder(out, VERB, arguments, overwrite=overwrite, inputs=plan.inputs)
     fabric.barrier()
     runs = tuple(
         train(
