@@ -121,7 +121,7 @@ def predict(
         check_out(file, inputs=paths, overwrite=overwrite)
     detector = Detector.load(model, policy=policy, device=device)
     as_table = sys.stdout.isatty() and not (as_json or as_csv or out)
-    _say_policy(detector, policy, quiet=quiet)
+    _say_policy(detector, policy, explained=as_table, quiet=quiet)
     counts = dict.fromkeys(("fake", "real", "unsure", "error"), 0)
     rows_are_seen = out is None and sys.stdout.isatty()  # a bar would stand among them
     with console.progress_bars(quiet=quiet or rows_are_seen or not sys.stderr.isatty()) as progress:
@@ -215,7 +215,9 @@ def _predict_in_parts(
     return counts
 
 
-def _say_policy(detector: "Detector", asked: Policy | None, *, quiet: bool) -> None:
+def _say_policy(
+    detector: "Detector", asked: Policy | None, *, explained: bool, quiet: bool
+) -> None:
     from fauxto.metrics.threshold import unsure_between
     from fauxto.predict.detector import DEFAULT_POLICY
 
@@ -229,6 +231,12 @@ def _say_policy(detector: "Detector", asked: Policy | None, *, quiet: bool) -> N
     else:
         said = f"fake above score {band[1]:.3f}, real below {band[0]:.3f}, unsure between"
     console.note(f"{card.name}: {said} ({rule}). Evidence, not proof.", quiet=quiet)
+    if explained:
+        console.note(
+            "The score is the chance of fake among pictures like those of its validation; --json "
+            "tells all that is known of each.",
+            quiet=quiet,
+        )
 
 
 def _print_table(predictions: "Iterable[Prediction]") -> None:

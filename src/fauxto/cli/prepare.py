@@ -109,6 +109,12 @@ def prepare(
         [(name, f"{count['real']:,}", f"{count['fake']:,}") for name, count in counts.items()],
         numeric=(1, 2),
     )
+    if result.blocking:
+        console.note(
+            f"the audit found what blocks: {'; '.join(result.blocking)}\n"
+            f"what is left of it: fauxto audit {console.quote(out)} --out AUDIT2",
+            quiet=quiet,
+        )
     left_out = ", ".join(f"{n:,} {status}" for status, n in sorted(result.excluded.items()))
     console.note(
         f"left out: {left_out or 'nothing'}\n"

@@ -8,6 +8,7 @@ import polars as pl
 
 from fauxto.core import storage
 from fauxto.core.artifacts import (
+    FINDINGS,
     IMAGES,
     ORIGINALS,
     PREPARE,
@@ -61,12 +62,14 @@ class PrepareResult(Shown):
         out: its folder.
         counts: pictures of each class per split.
         excluded: files left out, by status; ``unmatched`` where a shortcut was taken away.
+        blocking: titles of the audit's blocking findings, for the reader to settle.
         reused: whether the same result was there already.
     """
 
     out: Address
     counts: dict[str, ClassCounts]
     excluded: dict[str, int]
+    blocking: tuple[str, ...]
     reused: bool
 
 
@@ -113,7 +116,7 @@ def prepare(  # noqa: PLR0913 - the command's options
     claim = claim_folder(out, "prepare", arguments, overwrite=overwrite, inputs=(data, audit))
     if claim.state is FolderState.DONE:
         storage.remove_folder(storage.join(out, PARTS_DIR))
-        return _read_result(out)
+        return _read_result(out, audit)
     images = read_images(storage.join(audit, IMAGES))
     usable = images.filter(pl.col("status") == ImageStatus.OK.value)
     try:
@@ -154,7 +157,7 @@ def prepare(  # noqa: PLR0913 - the command's options
     write_json(storage.join(out, PREPARE), document)
     finish_folder(claim)
     storage.remove_folder(storage.join(out, PARTS_DIR))
-    return _result(out, document, reused=False)
+    return _result(out, document, audit, reused=False)
 
 
 def _name_options(options: PrepareOptions) -> dict[str, Any]:
@@ -241,14 +244,18 @@ def _describe(options: PrepareOptions, *, own_val: bool) -> str:
     return method
 
 
-def _read_result(out: Address) -> PrepareResult:
+def _read_result(out: Address, audit: Address) -> PrepareResult:
     open_dataset(out)
-    return _result(out, read_json(storage.join(out, PREPARE)), reused=True)
+    return _result(out, read_json(storage.join(out, PREPARE)), audit, reused=True)
 
 
-def _result(out: Address, document: dict[str, Any], *, reused: bool) -> PrepareResult:
+def _result(
+    out: Address, document: dict[str, Any], audit: Address, *, reused: bool
+) -> PrepareResult:
     excluded: dict[str, int] = {}
     for row in document["excluded"]:
         excluded[row["status"]] = excluded.get(row["status"], 0) + 1
     counts = {split: ClassCounts(**counted) for split, counted in document["counts"].items()}
-    return PrepareResult(out, counts, excluded, reused)
+    findings = read_json(storage.join(audit, FINDINGS))["findings"]
+    blocking = tuple(found["title"] for found in findings if found["severity"] == "blocking")
+    return PrepareResult(out, counts, excluded, blocking, reused)
