@@ -1,7 +1,7 @@
 """Change a room's code a little, many times, and see whether its tests notice (cosmic-ray).
 
 Usage: python scripts/mutants.py ROOM [--sample N] [--seed N]. The tree is copied first, so that
-nothing here is ever changed. Printed are the share of mutants that tests kill, and what survived.
+nothing here is ever changed. Printed are what survived, and the share of mutants that tests kill.
 """
 
 import argparse
@@ -14,6 +14,7 @@ import resource
 import shutil
 import sys
 import tempfile
+import time
 from pathlib import Path
 from typing import Final
 
@@ -37,7 +38,7 @@ WALL_LIMIT_S: Final = 1800
 
 
 def main(room: str, sample: int, seed: int) -> int:
-    """Run the mutants of a room and print what survived; return 1 below 80 % killed."""
+    """Run the mutants of a room; return 1 below 80 % killed."""
     with tempfile.TemporaryDirectory(prefix="mutants-") as name:
         place = Path(name)
         for part in ("src", "tests", "scripts", "docs", "pyproject.toml", "README.md", "Makefile"):
@@ -74,20 +75,33 @@ def keep_sample(work: WorkDB, sample: int, seed: int) -> None:
 
 
 def test_all(work: WorkDB, room: str) -> None:
-    """Run the room's tests on each mutant that has no result yet.
-
-    Raises:
-        RuntimeError: they fail without any mutant.
-    """
-    tests = sorted(Path("tests", room).glob("test_*.py"))
-    outcome, output = run_tests(tests)
-    if outcome is not TestOutcome.SURVIVED:
-        raise RuntimeError(f"the tests fail without a mutant:\n{output}")
-    for item in list(work.pending_work_items):
+    """Run the room's tests on each mutant that has no result yet, and print what survives."""
+    tests = sort_by_time(sorted(Path("tests", room).glob("test_*.py")))
+    items = list(work.pending_work_items)
+    for number, item in enumerate(items, 1):
         module = item.mutations[0].module_path.stem
         nearest_first = sorted(tests, key=lambda test: test.stem != f"test_{module}")
         mutating.run_tests = lambda _command, _limit, tests=nearest_first: run_tests(tests)
-        work.set_result(item.job_id, mutating.mutate_and_test(item.mutations, "", 0))
+        result = mutating.mutate_and_test(item.mutations, "", 0)
+        work.set_result(item.job_id, result)
+        if result.test_outcome is TestOutcome.SURVIVED:
+            print(f"survivor, mutant {number} of {len(items)}:\n{result.diff}\n", flush=True)
+
+
+def sort_by_time(tests: list[Path]) -> list[Path]:
+    """Return files of tests, the quickest first, since the first that fails ends a mutant's run.
+
+    Raises:
+        RuntimeError: one fails without any mutant.
+    """
+    seconds = {}
+    for test in tests:
+        start = time.perf_counter()
+        outcome, output = run_tests([test])
+        if outcome is not TestOutcome.SURVIVED:
+            raise RuntimeError(f"{test} fails without a mutant:\n{output}")
+        seconds[test] = time.perf_counter() - start
+    return sorted(tests, key=seconds.__getitem__)
 
 
 def run_tests(tests: list[Path]) -> tuple[TestOutcome, str]:
@@ -115,15 +129,13 @@ def _run_pytest(tests: list[Path], log: Path) -> None:
 
 
 def report(work: WorkDB) -> int:
-    """Print survivors and the share killed."""
+    """Print the share killed; return 1 below 80 %."""
     done = [
         (job, result)
         for job, result in work.results
         if result.worker_outcome is not WorkerOutcome.SKIPPED
     ]
     lived = [result for _job, result in done if result.test_outcome is TestOutcome.SURVIVED]
-    for result in lived:
-        print(result.diff, end="\n\n")
     killed = 1 - len(lived) / len(done)
     stopped = sum("stopped by signal" in (result.output or "") for _job, result in done)
     print(

@@ -39,7 +39,7 @@ def test_exif_is_found_where_the_format_puts_it(image_format, encode):
     assert part.data[:2] in (b"II", b"MM")
 
 
-@pytest.mark.parametrize("image_format", ["JPEG", "PNG", "WEBP", "TIFF"])
+@pytest.mark.parametrize("image_format", ["JPEG", "PNG", "WEBP", "TIFF", "AVIF"])
 def test_xmp_is_found_where_the_format_puts_it(image_format, with_xmp):
     packet = b"<x:xmpmeta xmlns:x='adobe:ns:meta/'/>"
     parts_ = walk_file(with_xmp(image_format, packet)).parts
@@ -82,7 +82,7 @@ def test_text_behind_the_pixels_of_a_png_counts(encode):
     assert [part.key for part in walk_file(late).parts] == ["parameters"]
 
 
-@pytest.mark.parametrize("image_format", ["JPEG", "PNG", "WEBP", "GIF"])
+@pytest.mark.parametrize("image_format", ["JPEG", "PNG", "WEBP", "GIF", "AVIF"])
 def test_a_file_that_breaks_off_is_said_to(image_format, encode):
     walked = walk_file(encode(image_format)[:-20])
     assert "the file breaks off before its picture ends" in walked.notes

@@ -61,7 +61,8 @@ def walk_isobmff(content: bytes) -> Found:
             yield from _read_items(content, box)
         elif box.name == b"uuid" and content[box.start : box.start + 16] == C2PA_BOX:
             yield Part(PartKind.C2PA, "ISO BMFF uuid box", box.offset)
-    yield End(end)
+    is_cut = content[end + 4 : end + 8] in _OUTER  # a box that is longer than what is left
+    yield End(None if is_cut else end)
 
 
 def _walk_boxes(content: bytes, start: int, end: int) -> Iterator[_Box]:

@@ -24,7 +24,7 @@ def walk_jpeg(content: bytes) -> Found:
     size: Size = (None, None)
     for _ in range(MAX_PARTS):
         filled = _FILL.match(content, position)
-        if filled is None or filled.end() + 3 > len(content):
+        if filled is None or filled.end() == len(content):
             break
         position = filled.end() - 1
         marker = content[position + 1]
@@ -34,6 +34,8 @@ def walk_jpeg(content: bytes) -> Found:
         if marker in _ALONE:
             position += 2
             continue
+        if position + 4 > len(content):
+            break
         length = int.from_bytes(content[position + 2 : position + 4], "big")
         data = content[position + 4 : position + 2 + length]
         if marker == _SCAN:
