@@ -5,6 +5,7 @@ nothing here is ever changed. Printed are what survived, and the share of mutant
 """
 
 import argparse
+import gc
 import importlib
 import multiprocessing
 import os
@@ -28,10 +29,16 @@ ROOT: Final = Path(__file__).parents[1]
 SILENT: Final = re.compile(r"core/ReplaceBinaryOperator_BitOr_|core/.*_BitOr$")
 """Operators that would change nothing but type annotations here."""
 PRELOADED: Final = (
-    "matplotlib.figure", "numpy", "polars", "pydantic", "scipy.stats",
-    "sklearn.linear_model", "sklearn.metrics",
+    "PIL.Image", "beartype", "hypothesis", "jaxtyping", "jinja2", "matplotlib.figure", "polars",
+    "pydantic", "scipy.stats", "sklearn.ensemble", "sklearn.linear_model", "sklearn.metrics",
 )  # fmt: skip
-"""Loaded once, not for each mutant: half of a run was that."""
+"""Loaded once, not for each mutant: three quarters of a run were that."""
+PLUGINS: Final = ("_hypothesis_pytestplugin", "jaxtyping._pytest_plugin")
+"""Of pytest, all that a room's tests need; others take a second to load."""
+SLOW_SHARE: Final = 0.03
+"""Share of the time of all tests; one that takes more is left out, which flatters nothing."""
+CALL: Final = re.compile(r"^([0-9.]+)s call +(.+?)\s*$", re.MULTILINE)
+"""A line of pytest's durations."""
 CPU_LIMIT_S: Final = 120
 """Processor time, since a busy machine must not kill a mutant; one that loops dies of it."""
 WALL_LIMIT_S: Final = 1800
@@ -56,10 +63,12 @@ def enter(place: Path) -> None:
     """Work in the copied tree from now on, also in programs that tests start."""
     os.chdir(place)
     os.environ |= {"PYTHONPATH": str(place / "src"), "PYTHONDONTWRITEBYTECODE": "1"}
+    os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
     sys.path.insert(0, str(place / "src"))
     sys.dont_write_bytecode = True
     for module in PRELOADED:
         importlib.import_module(module)
+    gc.freeze()  # what is loaded now is not searched for garbage again in each process
 
 
 def keep_sample(work: WorkDB, sample: int, seed: int) -> None:
@@ -76,38 +85,48 @@ def keep_sample(work: WorkDB, sample: int, seed: int) -> None:
 
 def test_all(work: WorkDB, room: str) -> None:
     """Run the room's tests on each mutant that has no result yet, and print what survives."""
-    tests = sort_by_time(sorted(Path("tests", room).glob("test_*.py")))
+    tests, slow = time_tests(sorted(Path("tests", room).glob("test_*.py")))
     items = list(work.pending_work_items)
     for number, item in enumerate(items, 1):
         module = item.mutations[0].module_path.stem
         nearest_first = sorted(tests, key=lambda test: test.stem != f"test_{module}")
-        mutating.run_tests = lambda _command, _limit, tests=nearest_first: run_tests(tests)
+        mutating.run_tests = lambda _command, _limit, tests=nearest_first: run_tests(tests, *slow)
         result = mutating.mutate_and_test(item.mutations, "", 0)
         work.set_result(item.job_id, result)
         if result.test_outcome is TestOutcome.SURVIVED:
             print(f"survivor, mutant {number} of {len(items)}:\n{result.diff}\n", flush=True)
 
 
-def sort_by_time(tests: list[Path]) -> list[Path]:
-    """Return files of tests, the quickest first, since the first that fails ends a mutant's run.
+def time_tests(files: list[Path]) -> tuple[list[Path], list[str]]:
+    """Run files of tests without a mutant, and say in what order to run them and what to leave out.
+
+    Returns:
+        The quickest file first, since the first test that fails ends a mutant's run, and pytest's
+        options that leave out the tests over ``SLOW_SHARE``.
 
     Raises:
-        RuntimeError: one fails without any mutant.
+        RuntimeError: a test fails.
     """
-    seconds = {}
-    for test in tests:
+    seconds, calls = {}, {}
+    for file in files:
         start = time.perf_counter()
-        outcome, output = run_tests([test])
+        outcome, output = run_tests([file], "--durations=0")
         if outcome is not TestOutcome.SURVIVED:
-            raise RuntimeError(f"{test} fails without a mutant:\n{output}")
-        seconds[test] = time.perf_counter() - start
-    return sorted(tests, key=seconds.__getitem__)
+            raise RuntimeError(f"{file} fails without a mutant:\n{output}")
+        seconds[file] = time.perf_counter() - start
+        calls |= {test: float(call) for call, test in CALL.findall(output)}
+    total = sum(calls.values())
+    slow = [test for test, call in calls.items() if call > SLOW_SHARE * total]
+    print(f"{total:.0f} s without a mutant, {len(slow)} slow tests left out: {slow}", flush=True)
+    return sorted(files, key=seconds.__getitem__), [f"--deselect={test}" for test in slow]
 
 
-def run_tests(tests: list[Path]) -> tuple[TestOutcome, str]:
+def run_tests(tests: list[Path], *options: str) -> tuple[TestOutcome, str]:
     """Run tests up to the first that fails, in a process forked from this one."""
     log = Path("log.txt")
-    process = multiprocessing.get_context("fork").Process(target=_run_pytest, args=(tests, log))
+    process = multiprocessing.get_context("fork").Process(
+        target=_run_pytest, args=(tests, options, log)
+    )
     process.start()
     process.join(WALL_LIMIT_S)
     if process.is_alive():
@@ -119,13 +138,13 @@ def run_tests(tests: list[Path]) -> tuple[TestOutcome, str]:
     return TestOutcome.KILLED if process.exitcode else TestOutcome.SURVIVED, output
 
 
-def _run_pytest(tests: list[Path], log: Path) -> None:
+def _run_pytest(tests: list[Path], options: tuple[str, ...], log: Path) -> None:
     resource.setrlimit(resource.RLIMIT_CPU, (CPU_LIMIT_S, CPU_LIMIT_S))
     with log.open("wb") as stream:
         os.dup2(stream.fileno(), 1)
         os.dup2(stream.fileno(), 2)
-    arguments = ["-x", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", *map(str, tests)]
-    sys.exit(int(pytest.main(arguments)))
+    plugins = [f"-p{name}" for name in ("no:cacheprovider", *PLUGINS)]
+    sys.exit(int(pytest.main(["-x", "-q", *plugins, *options, *map(str, tests)])))
 
 
 def report(work: WorkDB) -> int:

@@ -3,6 +3,7 @@ import polars as pl
 import pytest
 
 from fauxto.audit import shortcuts
+from fauxto.audit.records import Rule, Shortcut
 from fauxto.audit.shortcuts import find_shortcuts, judge_strength, shortcut_findings
 
 
@@ -29,6 +30,8 @@ def test_unrelated_facts_are_no_shortcut(found_in_unrelated):
     assert list(found) == ["container", "geometry", "colour", "thumbnail", "name"]
     assert {shortcut.strength for shortcut in found.values()} == {"none"}
     assert all(0.35 < shortcut.roc_auc < 0.65 for shortcut in found.values())
+    assert {shortcut.note for shortcut in found.values()} == {"All 160 usable images."}
+    assert {shortcut.images for shortcut in found.values()} == {160}
     assert shortcut_findings(tuple(found.values())) == ()
 
 
@@ -41,6 +44,7 @@ def test_format_of_one_class_gives_the_label_away_and_is_named(unrelated):
     assert container.roc_auc == 1
     assert container.rule.text in ("fake if format is PNG", "fake unless format is JPEG")
     assert container.rule.balanced_accuracy == 1
+    assert container.balanced_accuracy == 1
     assert container.p_value < 1e-6
     assert found["geometry"].strength == "none"
 
@@ -55,6 +59,14 @@ def test_square_fakes_are_found_with_the_rule_in_words(unrelated):
     assert geometry.rule.text == "fake if width = height"
     assert geometry.rule.balanced_accuracy == pytest.approx(0.9)
     assert geometry.roc_auc_interval[0] < geometry.roc_auc < geometry.roc_auc_interval[1]
+    low, high = geometry.balanced_accuracy_interval
+    assert low < geometry.balanced_accuracy < high
+    assert geometry.balanced_accuracy == pytest.approx(0.9, abs=0.05)  # 4 of 5 fakes, all reals
+    squares = set(images["path"].to_numpy()[square])
+    others = set(images["path"].to_numpy()[~is_fake(images)])
+    assert len(geometry.examples) == 12
+    assert set(geometry.examples[:6]) <= squares
+    assert set(geometry.examples[6:]) <= others
 
 
 def test_brightness_is_found_in_colour_and_not_in_geometry(unrelated):
@@ -124,6 +136,18 @@ def test_too_few_images_of_a_class_are_not_judged_and_it_says_why(make_tables, f
     assert shortcut_findings(found) == ()
 
 
+@pytest.mark.parametrize(("different", "judged"), [(19, False), (20, True)])
+def test_copies_count_once_among_the_twenty_that_it_takes(make_tables, different, judged):
+    images, thumbnails = make_tables(80)
+    number = pl.int_range(pl.len()) // 2  # of a picture within its class
+    groups = (number % different).cast(pl.String) + pl.col("label")
+    images = images.with_columns(group=pl.when(pl.col("label") == "fake").then(groups))
+    found = by_family(images, thumbnails)
+    assert (found["container"].strength is not None) is judged
+    if not judged:
+        assert found["container"].note.endswith("the smaller class has 19.")
+
+
 def test_missing_facts_and_broken_files_are_put_up_with(make_tables):
     images, thumbnails = make_tables(
         100,
@@ -141,6 +165,35 @@ def test_same_seed_gives_the_same_numbers_whatever_the_row_order(unrelated, foun
     images, thumbnails = unrelated
     again = find_shortcuts(images.reverse(), thumbnails.sample(fraction=1, shuffle=True, seed=5))
     assert found_in_unrelated == again
+
+
+def shortcut(strength, **facts):
+    known = {"family": "geometry", "title": "size and shape", "note": "All 99 usable images."}
+    return Shortcut(**{**known, "images": 99, "strength": strength, "roc_auc": 0.876, **facts})
+
+
+@pytest.mark.parametrize(
+    ("strength", "severity", "words"),
+    [
+        ("weak", "info", "a weak shortcut, ROC-AUC 0.88"),
+        ("strong", "warning", "a strong shortcut, ROC-AUC 0.88"),
+        ("given away", "blocking", "the label is given away, ROC-AUC 0.88"),
+    ],
+)
+def test_a_finding_is_as_severe_as_the_shortcut_is_strong(strength, severity, words):
+    rule = Rule(text="fake if width = height", balanced_accuracy=0.85, coverage=0.4)
+    facts = {"balanced_accuracy": 0.8, "rule": rule, "examples": ("a.jpg", "b.jpg")}
+    findings = shortcut_findings((shortcut(strength, **facts), shortcut("none"), shortcut(None)))
+    (finding,) = findings
+    assert finding.severity == severity
+    assert finding.title.endswith(f"{words} (fake if width = height: 85% balanced accuracy)")
+    assert finding.evidence == {
+        "roc_auc": 0.876, "balanced_accuracy": 0.8, "best_rule_balanced_accuracy": 0.85,
+    }  # fmt: skip
+    assert (finding.count, finding.rows) == (99, ("a.jpg", "b.jpg"))
+    (plain,) = shortcut_findings((shortcut(strength),))
+    assert plain.title.endswith(words)
+    assert plain.evidence == {"roc_auc": 0.876}
 
 
 def test_large_data_is_sampled_and_it_says_so(make_tables, monkeypatch):
@@ -162,9 +215,12 @@ def test_p_values_of_unrelated_facts_are_not_small(make_tables):
     ("auc", "p_value", "strength"),
     [
         (1.0, 0.02, "none"),
+        (1.0, 0.01, "given away"),
         (0.59, 1e-9, "none"),
         (0.60, 0.01, "weak"),
+        (0.79, 1e-9, "weak"),
         (0.80, 1e-9, "strong"),
+        (0.94, 1e-9, "strong"),
         (0.95, 1e-9, "given away"),
         (0.2, 1.0, "none"),
     ],

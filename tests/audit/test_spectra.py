@@ -1,4 +1,5 @@
 import numpy as np
+import polars as pl
 import pytest
 from PIL import Image
 
@@ -61,3 +62,54 @@ def test_pictures_that_are_gone_or_small_give_no_spectra(make_tables, tmp_path):
     small, _ = make_tables(60, width=100, height=300)
     for images in (gone, small):
         assert sample_spectra(images, below(tmp_path), np.random.default_rng(0)) is None
+
+
+def asked_for(images):
+    """Return the pictures that would be read; none of them is there."""
+    asked = []
+
+    def find(paths):
+        asked.extend(paths)
+        return []
+
+    assert sample_spectra(images, find, np.random.default_rng(0)) is None
+    return asked
+
+
+def test_pictures_of_more_than_24_megapixels_are_not_read(make_tables):
+    images, _ = make_tables(60, label="real", width=6000, height=[4000] * 30 + [4001] * 30)
+    assert asked_for(images) == images["path"][:30].to_list()
+
+
+def test_at_most_a_hundred_pictures_of_a_class_are_read_each_once(make_tables):
+    images, _ = make_tables(260, width=300, height=300)
+    asked = asked_for(images)
+    reals = images.filter(pl.col("label") == "real")["path"]
+    assert len(asked) == len(set(asked)) == 100
+    assert set(asked) <= set(reals)
+
+
+def test_a_few_large_pictures_do_not_make_the_crops_large(make_tables, tmp_path):
+    """With ten large ones in each class, thirty smaller ones tell more."""
+    images, _ = make_tables(80, width=[300] * 20 + [140] * 60, height=300)
+    write_pictures(tmp_path, images, 140)
+    spectra = sample_spectra(images, below(tmp_path), np.random.default_rng(0))
+    assert {values.shape for values in spectra.values()} == {(40, 128, 128)}
+
+
+@pytest.mark.parametrize("readable", [7, 8])
+def test_eight_readable_pictures_of_each_class_are_enough(make_tables, tmp_path, readable):
+    images, _ = make_tables(60, width=130, height=130)
+    write_pictures(tmp_path, images.head(2 * readable), 130)
+    for path in images["path"][2 * readable :]:
+        (tmp_path / path).write_bytes(b"no picture")
+    spectra = sample_spectra(images, below(tmp_path), np.random.default_rng(0))
+    assert (spectra is not None) is (readable == 8)
+
+
+def test_crop_is_taken_from_the_middle_of_either_shape():
+    for width, height in ((9, 4), (4, 9), (4, 4)):
+        picture = np.add.outer(np.arange(height) * 20, np.arange(width)).astype(np.uint8)
+        crop = central_crop(Image.fromarray(np.stack([picture] * 3, axis=-1)), 4)
+        top, left = (height - 4) // 2, (width - 4) // 2
+        assert np.array_equal(crop, picture[top : top + 4, left : left + 4])
