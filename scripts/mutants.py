@@ -16,6 +16,7 @@ import shutil
 import sys
 import tempfile
 import time
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -35,8 +36,9 @@ PRELOADED: Final = (
 """Loaded once, not for each mutant: three quarters of a run were that."""
 PLUGINS: Final = ("_hypothesis_pytestplugin", "jaxtyping._pytest_plugin")
 """Of pytest, all that a room's tests need; others take a second to load."""
+SLOW_S: Final = 2.0
 SLOW_SHARE: Final = 0.03
-"""Share of the time of all tests; one that takes more is left out, which flatters nothing."""
+"""Of the time of all tests; one that takes more than both is left out, which flatters nothing."""
 CALL: Final = re.compile(r"^([0-9.]+)s call +(.+?)\s*$", re.MULTILINE)
 """A line of pytest's durations."""
 CPU_LIMIT_S: Final = 120
@@ -88,13 +90,25 @@ def test_all(work: WorkDB, room: str) -> None:
     tests, slow = time_tests(sorted(Path("tests", room).glob("test_*.py")))
     items = list(work.pending_work_items)
     for number, item in enumerate(items, 1):
-        module = item.mutations[0].module_path.stem
-        nearest_first = sorted(tests, key=lambda test: test.stem != f"test_{module}")
-        mutating.run_tests = lambda _command, _limit, tests=nearest_first: run_tests(tests, *slow)
+        module = item.mutations[0].module_path
+        nearest = f"test_{module.stem}"
+        order = sorted(tests, key=lambda file, nearest=nearest: file.stem != nearest)
+        mutating.run_tests = partial(judge, module, order, slow)
         result = mutating.mutate_and_test(item.mutations, "", 0)
         work.set_result(item.job_id, result)
         if result.test_outcome is TestOutcome.SURVIVED:
             print(f"survivor, mutant {number} of {len(items)}:\n{result.diff}\n", flush=True)
+
+
+def judge(
+    module: Path, tests: list[Path], options: list[str], _command: str, _limit: float
+) -> tuple[TestOutcome, str]:
+    """Run tests on the mutated module; what is no Python is no mutant and counts for nothing."""
+    try:
+        compile(module.read_bytes(), module, "exec")
+    except SyntaxError as error:
+        return TestOutcome.INCOMPETENT, str(error)
+    return run_tests(tests, *options)
 
 
 def time_tests(files: list[Path]) -> tuple[list[Path], list[str]]:
@@ -102,7 +116,7 @@ def time_tests(files: list[Path]) -> tuple[list[Path], list[str]]:
 
     Returns:
         The quickest file first, since the first test that fails ends a mutant's run, and pytest's
-        options that leave out the tests over ``SLOW_SHARE``.
+        options that leave out the tests over ``SLOW_S`` and ``SLOW_SHARE``.
 
     Raises:
         RuntimeError: a test fails.
@@ -116,7 +130,7 @@ def time_tests(files: list[Path]) -> tuple[list[Path], list[str]]:
         seconds[file] = time.perf_counter() - start
         calls |= {test: float(call) for call, test in CALL.findall(output)}
     total = sum(calls.values())
-    slow = [test for test, call in calls.items() if call > SLOW_SHARE * total]
+    slow = [test for test, call in calls.items() if call > max(SLOW_S, SLOW_SHARE * total)]
     print(f"{total:.0f} s without a mutant, {len(slow)} slow tests left out: {slow}", flush=True)
     return sorted(files, key=seconds.__getitem__), [f"--deselect={test}" for test in slow]
 
@@ -152,7 +166,7 @@ def report(work: WorkDB) -> int:
     done = [
         (job, result)
         for job, result in work.results
-        if result.worker_outcome is not WorkerOutcome.SKIPPED
+        if result.test_outcome in (TestOutcome.SURVIVED, TestOutcome.KILLED)
     ]
     lived = [result for _job, result in done if result.test_outcome is TestOutcome.SURVIVED]
     killed = 1 - len(lived) / len(done)

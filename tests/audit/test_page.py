@@ -7,7 +7,7 @@ import pytest
 from fauxto.audit.balance import summarise
 from fauxto.audit.figures import FigureJob, draw_figures
 from fauxto.audit.findings import find
-from fauxto.audit.page import write_audit_page
+from fauxto.audit.page import audit_context, write_audit_page
 
 
 def draw(folder, images):
@@ -87,3 +87,98 @@ def test_page_stays_small_with_many_rows(tmp_path, make_tables):
     page, _ = write(tmp_path, images, thumbnails)
     assert len(page) < 2_000_000
     assert page.count("<tr>") < 800
+
+
+def context(images, thumbnails):
+    statistics = summarise(images, data=Path("no-such-folder"), layout="two folders")
+    return audit_context(images, thumbnails, find(images, thumbnails), statistics, figures={})
+
+
+@pytest.fixture(scope="module")
+def shown(tables):
+    return context(*tables)
+
+
+def test_usable_and_unusable_files_are_counted_apart(shown, tables):
+    assert (shown["files"], shown["usable"], shown["bad_in_all"]) == (80, 78, 2)
+    assert [(row["path"], row["status"]) for row in shown["bad"]] == list(
+        tables[0].tail(2).select("path", "status").rows()
+    )
+
+
+def test_samples_are_twelve_usable_pictures_of_each_class_sorted_by_path(shown, tables):
+    usable = set(tables[0].head(78)["path"])
+    for label, pictures in shown["samples"].items():
+        paths = [picture.path for picture in pictures]
+        assert {picture.label for picture in pictures} == {label}
+        assert len(paths) == 12
+        assert paths == sorted(set(paths) & usable)
+
+
+def test_the_worst_groups_of_copies_come_first(make_tables):
+    """Both labels is worse than both splits, and that is worse than many."""
+    images, thumbnails = make_tables(40, label=["real"] * 30 + ["fake"] * 10)
+    copies = {"many": range(6), "leak": (10, 11), "conflict": (29, 30), "few": (20, 21, 22)}
+    digests, splits = images["sha256"].to_list(), ["train"] * 40
+    for digest, rows in copies.items():
+        for row in rows:
+            digests[row] = digest
+    splits[11] = "test"
+    images = images.with_columns(sha256=pl.Series(digests), split=pl.Series(splits))
+    groups = context(images, thumbnails)["groups"]
+    assert [(group.size, group.conflict, group.leak) for group in groups] == [
+        (2, True, False), (2, False, True), (6, False, False), (3, False, False),
+    ]  # fmt: skip
+    assert [len(group.pictures) for group in groups] == [2, 2, 4, 3]
+    assert [picture.label for picture in groups[0].pictures] == ["fake", "real"]
+
+
+def test_usable_images_are_counted_by_where_they_come_from_most_first(make_tables):
+    images, thumbnails = make_tables(
+        8,
+        label=["real"] * 5 + ["fake"] * 3,
+        split="train",
+        source=["web", "web", "web", "film", "film", "film", "film", None],
+        generator=[None] * 5 + ["flux", "flux", "flux"],
+        status=["ok", "ok", "empty", *["ok"] * 5],
+    )
+    origin = {"split": "train", "source": "film"}
+    assert context(images, thumbnails)["coverage"] == [
+        {**origin, "generator": "", "real": 2, "fake": 0},
+        {**origin, "generator": "flux", "real": 0, "fake": 2},
+        {**origin, "source": "web", "generator": "", "real": 2, "fake": 0},
+        {**origin, "source": "", "generator": "flux", "real": 0, "fake": 1},
+    ]
+
+
+def test_rows_name_every_finding_but_shortcuts_worst_first(shown):
+    findings = [finding for finding, _ in shown["findings"]]
+    first = shown["concerned"][0]
+    kinds = [finding.kind for finding in findings if first["path"] in finding.rows]
+    assert first["findings"] == ", ".join(kind for kind in kinds if "shortcut" not in kind)
+    paths = [row["path"] for row in shown["concerned"]]
+    assert len(paths) == len(set(paths)) == shown["concerned_in_all"]
+    assert paths[: len(findings[0].rows)] == list(findings[0].rows)
+
+
+def test_a_finding_shows_eight_pictures_and_a_shortcut_twelve(make_tables):
+    names = [f"{'render' if row % 2 else 'IMG'}_{row:04d}.jpg" for row in range(80)]
+    images, thumbnails = make_tables(80, brightness=0.0, path=names)
+    shown = context(images, thumbnails)
+    counts = {finding.kind: len(pictures) for finding, pictures in shown["findings"]}
+    assert counts["quality.dark"] == 8
+    assert counts["shortcut.name"] == 12
+    assert shown["severities"] == {"blocking": 0, "warning": 0, "info": len(counts)}
+
+
+def test_a_picture_without_size_or_thumbnail_shows_its_status(shown, make_tables):
+    images, thumbnails = make_tables(
+        4, status=["ok", "ok", "empty", "ok"], width=[640, 640, None, 640], height=[480] * 4,
+        sha256=["0"] * 4,
+    )  # fmt: skip
+    (group,) = context(images, thumbnails.head(2))["groups"]
+    by_path = {picture.path: picture for picture in group.pictures}
+    seen, _, empty, lost = (by_path[path] for path in images["path"])
+    assert (seen.size, empty.size) == ("640 × 480", "empty")
+    assert seen.uri.startswith("data:image/jpeg;base64,/9j/")
+    assert (empty.uri, lost.uri) == (None, None)
