@@ -3,7 +3,7 @@ import json
 import polars as pl
 
 from fauxto.audit.findings import find
-from fauxto.audit.records import SEVERITIES, Finding
+from fauxto.audit.records import SEVERITIES, Finding, count_words, describe_rows
 
 
 def test_findings_come_worst_first_and_their_kinds_are_unique(make_tables):
@@ -48,3 +48,17 @@ def test_no_file_at_all_does_not_fail(make_tables):
     images, thumbnails = make_tables(2)
     report = find(images.clear(), thumbnails.clear())
     assert [finding.kind for finding in report.findings] == ["balance.no_images"]
+
+
+def test_a_number_stands_with_its_noun():
+    assert count_words(1, "image") == "1 image"
+    assert count_words(0, "image") == "0 images"
+    assert count_words(1200, "image") == "1,200 images"
+    assert count_words(2, "copy", "copies") == "2 copies"
+
+
+def test_evidence_begins_with_the_rows_of_each_class(make_tables):
+    images, _ = make_tables(5)
+    finding = describe_rows("x.y", "info", images, title="t", advice="a", evidence={"share": 0.5})
+    assert list(finding.evidence.items()) == [("real", 3), ("fake", 2), ("share", 0.5)]
+    assert (finding.count, finding.rows) == (5, tuple(images["path"]))

@@ -104,6 +104,21 @@ def test_what_was_compared_is_not_compared_again(world, tmp_path, in_process):
     assert (tmp_path / "links-000000002.parquet").exists()
 
 
+def test_progress_counts_comparisons(world, tmp_path, in_process):
+    told = []
+    search = Search(str(tmp_path), Engine(workers=1), lambda *facts: told.append(facts), 100)
+    assert sum(len(one.links) for one in near.search_near(iter([world]), search)) > 90
+    assert told == [("near duplicates", done, 6) for done in range(7)]
+
+
+def test_no_pictures_have_no_near_copies(world, tmp_path):
+    search = Search(str(tmp_path), Engine(workers=1))
+    for how in (None, search):
+        assert list(near.search_near(iter([]), how)) == []
+        assert list(near.search_near(iter([world[:0]]), how)) == []
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_every_two_blocks_are_compared_once():
     blocks = Blocks("", 9, 1)
     pairs = [near.unrank(number) for number in range(blocks.comparisons)]
