@@ -24,7 +24,6 @@ from threadpoolctl import threadpool_limits
 
 from fauxto.audit.records import Finding, Severity, Shortcut, Strength
 from fauxto.audit.shortcut_rules import find_rule, rank_facts
-from fauxto.core.errors import ImageStatus
 from fauxto.core.labels import Label
 from fauxto.data import shortcut_facts
 from fauxto.data.shortcut_facts import FAMILIES, Facts
@@ -88,13 +87,12 @@ def find_shortcuts(
     """Return one record for each family of facts, in the order of ``FAMILIES``.
 
     Args:
-        images: the table of images with its ``group`` column; only rows with status ``ok`` count.
-        thumbnails: see ``tables.THUMBNAIL_SCHEMA``.
+        images: the table of images with its ``group`` column.
+        thumbnails: see ``tables.THUMBNAIL_SCHEMA``; only images with a row there count.
         seed: of the sample, the folds, the models and the bootstrap.
     """
-    usable = images.filter(pl.col("status") == ImageStatus.OK.value)
     thumbnails = thumbnails.lazy()
-    usable = usable.join(thumbnails.select("path").collect(), on="path", how="semi").sort("path")
+    usable = images.join(thumbnails.select("path").collect(), on="path", how="semi").sort("path")
     smallest = min(_count_different(usable, label) for label in Label)
     if smallest < MIN_IMAGES:
         note = (

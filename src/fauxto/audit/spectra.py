@@ -9,7 +9,7 @@ import polars as pl
 from jaxtyping import Float
 from PIL import Image
 
-from fauxto.core.errors import ImageStatus, UnreadableImage
+from fauxto.core.errors import UnreadableImage
 from fauxto.core.labels import LABELS, Label
 from fauxto.data.stored import StoredImage, read_image
 from fauxto.imaging.decode import Limits, decode_rgb
@@ -33,16 +33,14 @@ def sample_spectra(
     """Return power spectra of central crops of randomly drawn pictures, or None if too few.
 
     Args:
-        images: the table of images.
+        images: the table of images, those that can be used.
         find: tells where the bytes of paths are; pictures no longer there are left out.
         rng: draws the pictures.
     """
-    usable = images.filter(
-        (pl.col("status") == ImageStatus.OK.value)
-        & (pl.col("width").cast(pl.Int64) * pl.col("height") <= _LIMITS.max_pixels)
-    )
+    pixels = pl.col("width").cast(pl.Int64) * pl.col("height")
+    moderate = images.filter(pixels <= _LIMITS.max_pixels)
     for side in CROP_SIDES_PX:
-        large = usable.filter(pl.min_horizontal("width", "height") >= side)
+        large = moderate.filter(pl.min_horizontal("width", "height") >= side)
         classes = {label: large.filter(pl.col("label") == label.value) for label in LABELS}
         enough = all(rows.height >= max(MIN_CROPS, MAX_CROPS // 4) for rows in classes.values())
         last = side == CROP_SIDES_PX[-1]
