@@ -251,6 +251,16 @@ def test_a_failed_write_leaves_the_old_file_and_no_litter(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
 
 
+def test_below_a_file_nothing_can_be_made(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(ArtifactError, match=r"cannot make the folder .*out: Not a directory"):
+        claim_folder(tmp_path / "file" / "out", "audit", {})
+    with pytest.raises(
+        ArtifactError, match=r"cannot write .*x\.txt: (Not a directory|File exists)"
+    ):
+        write_text(tmp_path / "file" / "x.txt", "text")
+
+
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs Linux's /dev/full")
 def test_a_full_disk_is_one_clear_error(tmp_path):
     def fill():

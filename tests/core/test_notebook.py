@@ -97,3 +97,9 @@ def test_deep_tables_are_counted(depth, shown):
     assert ("<table>" in to_html({"a": 1.0}, depth)) is shown
     assert to_html({"a": 1.0}, 3) == "1 entry"
     assert to_html((Row(name="a"), Row(name="b")), 3) == "2 entries"
+
+
+def test_records_of_several_kinds_are_shown_one_below_the_other():
+    words = read(to_html((Row(name="a", share=0.5), Report(rows=()), "text")))
+    assert [word for word in words if word][:4] == ["name", "a", "share", "0.5"]
+    assert "text" in words

@@ -108,6 +108,13 @@ def test_broken_toml_is_refused_with_its_line(tmp_path):
         load_recipe(str(path))
 
 
+def test_a_recipe_that_is_no_text_is_refused(tmp_path):
+    path = tmp_path / "r.toml"
+    path.write_bytes('name = "Größe"'.encode("latin-1"))
+    with pytest.raises(RecipeError, match=r"r\.toml is not UTF-8 text"):
+        load_recipe(str(path))
+
+
 def test_recipe_without_a_network_is_refused(tmp_path):
     path = tmp_path / "r.toml"
     path.write_text("[train]\nlr = 1e-3\n")

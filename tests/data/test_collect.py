@@ -151,6 +151,69 @@ def test_a_json_list_of_paths_is_a_table_too(tmp_path):
     assert found == [str(tmp_path / "a.jpg"), str(tmp_path / "b.jpg")]
 
 
+@pytest.mark.parametrize(
+    ("name", "rows", "message"),
+    [
+        ("t.csv", {"path": ["a.jpg", ""]}, r"t\.csv, row 2: there is no path"),
+        ("t.csv", {"path": ["a.jpg"], "label": ["cat"]}, r"row 1, has the label 'cat'"),
+        ("t.csv", {"path": ["a.jpg"], "split": ["holdout"]}, r"row 1, has the split 'holdout'"),
+        ("t.parquet", {"name": ["a.jpg"]}, r"no column 'path' \(found: name\)"),
+    ],
+)
+def test_tables_in_error(tmp_path, name, rows, message):
+    frame = pl.DataFrame(rows)
+    frame.write_csv(tmp_path / name) if name == "t.csv" else frame.write_parquet(tmp_path / name)
+    with pytest.raises(DataError, match=message):
+        told(str(tmp_path / name))
+
+
+def test_folders_and_long_or_foreign_sidecars_in_a_shard_say_nothing(tmp_path):
+    long = json.dumps({"label": "real", "caption": "x" * 2_000_000}).encode()
+    members = [
+        ("d/1.jpg", b"a"),
+        ("d/1.json", b'["a", "list"]'),
+        ("d/2.jpg", b"b"),
+        ("d/2.json", long),
+    ]
+    write_tar(tmp_path / "a.tar", members)
+    with tarfile.open(tmp_path / "a.tar", "a") as tar:
+        folder = tarfile.TarInfo("e.jpg")
+        folder.type = tarfile.DIRTYPE
+        tar.addfile(folder)
+    assert told(str(tmp_path / "a.tar")) == [("None", None, None)] * 2
+
+
+def test_a_sidecar_that_is_no_json_is_an_error(tmp_path):
+    write_tar(tmp_path / "a.tar", [("1.jpg", b"a"), ("1.json", b"{label: real}")])
+    with pytest.raises(DataError, match=r"a\.tar/1\.json is not JSON"):
+        told(str(tmp_path / "a.tar"))
+
+
+def test_rows_of_a_parquet_file_that_cannot_be_used_say_why(tmp_path):
+    path = tmp_path / "p.parquet"
+    pl.DataFrame({"image": [b"picture", None, b"", b"long picture"]}).write_parquet(path)
+    images = list(collect([str(path)]))
+    assert read_image(images[0], Limits()) == b"picture"
+    for image, status, message in (
+        (images[1], "empty", "the row has no bytes"),
+        (images[2], "empty", "the file has no bytes"),
+        (images[3], "too_large", "12 bytes are more than the limit of 10"),
+    ):
+        with pytest.raises(UnreadableImage, match=message) as caught:
+            read_image(image, Limits(max_bytes=10))
+        assert caught.value.status == status
+
+
+def test_a_large_member_of_a_shard_is_not_read(tmp_path):
+    write_tar(tmp_path / "a.tar", [("1.jpg", b"x" * 5000)])
+    (image,) = collect([str(tmp_path / "a.tar")])
+    (tmp_path / "a.tar").unlink()
+    with pytest.raises(UnreadableImage, match="5000 bytes are more than the limit of 4999"):
+        read_image(image, Limits(max_bytes=4999))
+    with pytest.raises(UnreadableImage, match="cannot be read"):
+        read_image(image, Limits())
+
+
 def test_what_holds_no_picture_is_an_error(tmp_path, placed):
     (tmp_path / "d").mkdir()
     (tmp_path / "d" / "a.txt").write_bytes(b"x")

@@ -261,6 +261,7 @@ def test_tables_with_absolute_paths_elsewhere(tmp_path, suffix):
         ("a.csv", "path,label\n", "no images"),
         ("a.csv", "", "cannot be read as a table"),
         ("a.json", "{}", "not a list of objects"),
+        ("a.json", '["a.jpg", 1]', "not a list of objects"),
         ("a.json", "[{]", "cannot be read as a table"),
         ("a.parquet", "PAR1", "cannot be read as a table"),
         ("a.txt", "a.jpg", "not a table that fauxto reads"),

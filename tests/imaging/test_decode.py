@@ -10,6 +10,7 @@ from PIL import Image
 
 from fauxto.core.errors import ImageStatus, UnreadableImage
 from fauxto.imaging.decode import Limits, decode_rgb, read_bytes
+from fauxto.imaging.signature import ends_early
 
 
 def png_header(width, height, depth=8, colour=2):
@@ -158,6 +159,20 @@ def test_cut_files_are_truncated(photo, encode, image_format, share):
     assert refuse(content[: int(len(content) * share)]) is ImageStatus.TRUNCATED
 
 
+@pytest.mark.parametrize("written", ["until the end", "in 64 bits"])
+def test_the_last_box_of_an_avif_may_give_its_length_in_other_ways(photo, encode, written):
+    content = encode(photo, "AVIF")
+    start = content.rindex(b"mdat") - 4
+    name, pixels = content[start + 4 : start + 8], content[start + 8 :]
+    if written == "until the end":
+        other = bytes(4) + name + pixels
+        assert decode_rgb(content[:start] + other).rgb.size == photo.size
+    else:  # eight bytes more, so that the picture lies elsewhere: only its end is asked for
+        other = (1).to_bytes(4, "big") + name + (len(pixels) + 16).to_bytes(8, "big") + pixels
+        assert not ends_early(content[:start] + other, "AVIF")
+        assert ends_early(content[:start] + other[:-1], "AVIF")
+
+
 @pytest.mark.parametrize(
     ("content", "status"),
     [
@@ -166,6 +181,7 @@ def test_cut_files_are_truncated(photo, encode, image_format, share):
         (b"BM as a text that begins like a bitmap", ImageStatus.NOT_AN_IMAGE),
         (b"<!DOCTYPE html><html></html>", ImageStatus.NOT_AN_IMAGE),
         (b"8BPS\x00\x01" + bytes(40), ImageStatus.UNSUPPORTED),
+        (bytes(4) + b"\x11\xaf" + bytes(40), ImageStatus.UNSUPPORTED),
         (b"%!PS-Adobe-3.0 EPSF-3.0\n", ImageStatus.UNSUPPORTED),
         (b"\x00\x00\x00\x18ftypisom\x00\x00\x00\x00isommp42", ImageStatus.UNSUPPORTED),
         (b"\xff\xd8\xff\xe0 no more than a beginning", ImageStatus.UNDECODABLE),
@@ -303,6 +319,19 @@ def test_read_bytes_reports_a_file_the_system_refuses(tmp_path, monkeypatch):
     with pytest.raises(UnreadableImage, match="Permission denied") as caught:
         read_bytes(path)
     assert caught.value.status is ImageStatus.UNREADABLE
+
+
+def test_a_file_that_memory_has_no_room_for_is_too_large(tmp_path, monkeypatch):
+    path = tmp_path / "large.jpg"
+    path.write_bytes(b"x")
+
+    def refuse_memory(*_args, **_kwargs):
+        raise MemoryError
+
+    monkeypatch.setattr("pathlib.Path.read_bytes", refuse_memory)
+    with pytest.raises(UnreadableImage, match="too little memory") as caught:
+        read_bytes(path)
+    assert caught.value.status is ImageStatus.TOO_LARGE
 
 
 def test_a_file_that_is_not_there_is_said_to_be_so(tmp_path):
