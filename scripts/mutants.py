@@ -16,6 +16,8 @@ import shutil
 import sys
 import tempfile
 import time
+from collections import Counter
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -23,8 +25,8 @@ from typing import Final
 import pytest
 from cosmic_ray import mutating
 from cosmic_ray.commands.init import init
-from cosmic_ray.work_db import WorkDB, use_db
-from cosmic_ray.work_item import TestOutcome, WorkerOutcome, WorkResult
+from cosmic_ray.work_db import use_db
+from cosmic_ray.work_item import TestOutcome, WorkItem, WorkResult
 
 ROOT: Final = Path(__file__).parents[1]
 SILENT: Final = re.compile(r"core/ReplaceBinaryOperator_BitOr_|core/.*_BitOr$")
@@ -37,8 +39,10 @@ PRELOADED: Final = (
 PLUGINS: Final = ("_hypothesis_pytestplugin", "jaxtyping._pytest_plugin")
 """Of pytest, all that a room's tests need; others take a second to load."""
 SLOW_S: Final = 2.0
-SLOW_SHARE: Final = 0.03
-"""Of the time of all tests; one that takes more than both is left out, which flatters nothing."""
+SLOW_TEST: Final = 0.03
+"""Share of the time of all tests; a test that takes more, and over ``SLOW_S``, is left out."""
+SLOW_FILE: Final = 0.1
+"""The same for a file that does not name the mutant's module. What is left out flatters nothing."""
 CALL: Final = re.compile(r"^([0-9.]+)s call +(.+?)\s*$", re.MULTILINE)
 """A line of pytest's durations."""
 CPU_LIMIT_S: Final = 120
@@ -54,11 +58,7 @@ def main(room: str, sample: int, seed: int) -> int:
             copy = shutil.copytree if (ROOT / part).is_dir() else shutil.copy2
             copy(ROOT / part, place / part)
         enter(place)
-        with use_db(Path("session.sqlite")) as work:
-            init(sorted(Path("src/fauxto", room).rglob("*.py")), work, {})
-            keep_sample(work, sample, seed)
-            test_all(work, room)
-            return report(work)
+        return report(test_all(choose(room, sample, seed), time_tests(room)))
 
 
 def enter(place: Path) -> None:
@@ -73,31 +73,53 @@ def enter(place: Path) -> None:
     gc.freeze()  # what is loaded now is not searched for garbage again in each process
 
 
-def keep_sample(work: WorkDB, sample: int, seed: int) -> None:
-    """Mark all mutants but a random sample as skipped."""
-    items = sorted(work.pending_work_items, key=lambda item: str(item.mutations[0]))
+def choose(room: str, sample: int, seed: int) -> list[WorkItem]:
+    """Return a random sample of a room's mutants."""
+    with use_db(Path("session.sqlite")) as work:
+        init(sorted(Path("src/fauxto", room).rglob("*.py")), work, {})
+        items = sorted(work.work_items, key=lambda item: str(item.mutations[0]))
     useful = [item for item in items if not SILENT.search(item.mutations[0].operator_name)]
     kept = random.Random(seed).sample(useful, min(sample, len(useful)))
-    kept_ids = {item.job_id for item in kept}
-    for item in items:
-        if item.job_id not in kept_ids:
-            work.set_result(item.job_id, WorkResult(worker_outcome=WorkerOutcome.SKIPPED))
     print(f"{len(kept)} of {len(useful)} mutants", flush=True)
+    return kept
 
 
-def test_all(work: WorkDB, room: str) -> None:
-    """Run the room's tests on each mutant that has no result yet, and print what survives."""
-    tests, slow = time_tests(sorted(Path("tests", room).glob("test_*.py")))
-    items = list(work.pending_work_items)
-    for number, item in enumerate(items, 1):
-        module = item.mutations[0].module_path
-        nearest = f"test_{module.stem}"
-        order = sorted(tests, key=lambda file, nearest=nearest: file.stem != nearest)
-        mutating.run_tests = partial(judge, module, order, slow)
-        result = mutating.mutate_and_test(item.mutations, "", 0)
-        work.set_result(item.job_id, result)
+@dataclass(frozen=True)
+class Tests:
+    """A room's tests, and how long they take.
+
+    Attributes:
+        seconds: of each file.
+        left_out: options of pytest that leave slow tests out.
+    """
+
+    seconds: dict[Path, float]
+    left_out: list[str]
+
+    def of(self, module: Path) -> list[Path]:
+        """Return the files to run: those that name a module, the quick ones, the whole verb's."""
+        name = re.compile(rf"\b{module.parent.name}(\.| import ){module.stem}\b")
+        named = {file for file in self.seconds if name.search(file.read_text("utf-8"))}
+        quick = SLOW_FILE * sum(self.seconds.values())
+        kept = [
+            file
+            for file, seconds in self.seconds.items()
+            if file in named or seconds < quick or file.stem == "test_run"
+        ]
+        return sorted(kept, key=lambda file: (file not in named, self.seconds[file]))
+
+
+def test_all(mutants: list[WorkItem], tests: Tests) -> list[WorkResult]:
+    """Run the room's tests on each mutant, and print what survives."""
+    results = []
+    for number, mutant in enumerate(mutants, 1):
+        module = mutant.mutations[0].module_path
+        mutating.run_tests = partial(judge, module, tests.of(module), tests.left_out)
+        result = mutating.mutate_and_test(mutant.mutations, "", 0)
+        results.append(result)
         if result.test_outcome is TestOutcome.SURVIVED:
-            print(f"survivor, mutant {number} of {len(items)}:\n{result.diff}\n", flush=True)
+            print(f"survivor, mutant {number} of {len(mutants)}:\n{result.diff}\n", flush=True)
+    return results
 
 
 def judge(
@@ -111,28 +133,24 @@ def judge(
     return run_tests(tests, *options)
 
 
-def time_tests(files: list[Path]) -> tuple[list[Path], list[str]]:
-    """Run files of tests without a mutant, and say in what order to run them and what to leave out.
-
-    Returns:
-        The quickest file first, since the first test that fails ends a mutant's run, and pytest's
-        options that leave out the tests over ``SLOW_S`` and ``SLOW_SHARE``.
+def time_tests(room: str) -> Tests:
+    """Run all tests of a room without a mutant.
 
     Raises:
         RuntimeError: a test fails.
     """
     seconds, calls = {}, {}
-    for file in files:
+    for file in sorted(Path("tests", room).glob("test_*.py")):
         start = time.perf_counter()
         outcome, output = run_tests([file], "--durations=0")
         if outcome is not TestOutcome.SURVIVED:
             raise RuntimeError(f"{file} fails without a mutant:\n{output}")
         seconds[file] = time.perf_counter() - start
         calls |= {test: float(call) for call, test in CALL.findall(output)}
-    total = sum(calls.values())
-    slow = [test for test, call in calls.items() if call > max(SLOW_S, SLOW_SHARE * total)]
-    print(f"{total:.0f} s without a mutant, {len(slow)} slow tests left out: {slow}", flush=True)
-    return sorted(files, key=seconds.__getitem__), [f"--deselect={test}" for test in slow]
+    slow = SLOW_TEST * sum(calls.values())
+    left_out = [f"--deselect={test}" for test, call in calls.items() if call > max(SLOW_S, slow)]
+    print(f"{sum(seconds.values()):.0f} s without a mutant; {left_out}", flush=True)
+    return Tests(seconds, left_out)
 
 
 def run_tests(tests: list[Path], *options: str) -> tuple[TestOutcome, str]:
@@ -161,21 +179,17 @@ def _run_pytest(tests: list[Path], options: tuple[str, ...], log: Path) -> None:
     sys.exit(int(pytest.main(["-x", "-q", *plugins, *options, *map(str, tests)])))
 
 
-def report(work: WorkDB) -> int:
+def report(results: list[WorkResult]) -> int:
     """Print the share killed; return 1 below 80 %."""
-    done = [
-        (job, result)
-        for job, result in work.results
-        if result.test_outcome in (TestOutcome.SURVIVED, TestOutcome.KILLED)
-    ]
-    lived = [result for _job, result in done if result.test_outcome is TestOutcome.SURVIVED]
-    killed = 1 - len(lived) / len(done)
-    stopped = sum("stopped by signal" in (result.output or "") for _job, result in done)
+    outcomes = Counter(result.test_outcome for result in results)
+    lived, killed = outcomes[TestOutcome.SURVIVED], outcomes[TestOutcome.KILLED]
+    stopped = sum("stopped by signal" in (result.output or "") for result in results)
+    share = killed / (killed + lived)
     print(
-        f"{len(done)} mutants, {len(lived)} survived, {killed:.1%} killed "
-        f"({stopped} of them by the time limit)"
+        f"{killed} of {killed + lived} mutants killed ({share:.1%}), {stopped} of them by a limit; "
+        f"{len(results) - killed - lived} were no Python"
     )
-    return int(killed < 0.8)
+    return int(share < 0.8)
 
 
 if __name__ == "__main__":
