@@ -142,6 +142,18 @@ def test_a_small_shift_is_no_drift_however_many_images_show_it(make_tables, dist
     assert ("drift.test" in by_kind(images)) is found
 
 
+@pytest.mark.parametrize(("distance", "found"), [(0.22, False), (0.24, True)])
+def test_drift_is_certain_enough_for_sixteen_comparisons_of_which_one_may_be_chance(
+    make_tables, distance, found
+):
+    """With 200 images a class and split, 0.22 has p = 0.0001: of 16 such, one is likelier."""
+    spread_evenly = np.repeat(np.linspace(0.3, 0.4, 200), 2)
+    bright = np.concatenate([spread_evenly, spread_evenly + 0.1 * distance])
+    splits = ["train"] * 400 + ["test"] * 400
+    images, _ = make_tables(800, split=splits, brightness=bright)
+    assert ("drift.test" in by_kind(images)) is found
+
+
 def test_a_fact_that_a_split_lacks_is_not_compared(make_tables):
     images, _ = make_tables(
         80, split=["train"] * 40 + ["test"] * 40, sharpness=[300.0] * 40 + [None] * 40
