@@ -97,15 +97,11 @@ class Tests:
     left_out: list[str]
 
     def of(self, module: Path) -> list[Path]:
-        """Return the files to run: those that name a module, the quick ones, the whole verb's."""
+        """Return the files to run: first those that name a module, then the quick ones."""
         name = re.compile(rf"\b{module.parent.name}(\.| import ){module.stem}\b")
         named = {file for file in self.seconds if name.search(file.read_text("utf-8"))}
         quick = SLOW_FILE * sum(self.seconds.values())
-        kept = [
-            file
-            for file, seconds in self.seconds.items()
-            if file in named or seconds < quick or file.stem == "test_run"
-        ]
+        kept = [file for file, seconds in self.seconds.items() if file in named or seconds < quick]
         return sorted(kept, key=lambda file: (file not in named, self.seconds[file]))
 
 

@@ -1,4 +1,5 @@
 import json
+import logging
 import os
 import shutil
 import signal
@@ -17,8 +18,9 @@ import polars as pl
 import pytest
 from PIL import Image
 
-from fauxto.audit import near
+from fauxto.audit import conclude, near
 from fauxto.audit import run as audit_run
+from fauxto.audit.figures import FigureJob
 from fauxto.audit.run import audit
 from fauxto.audit.tables import THUMBNAILS
 from fauxto.core import storage
@@ -522,3 +524,12 @@ def test_what_is_missing_in_the_bucket_is_a_row(tmp_path, put):
     assert bad.select("path", "status", "error").rows() == [
         ("fake/none.jpg", "unreadable", "cannot be read: it does not exist")
     ]
+
+
+def test_lost_plots_leave_a_page_without_plots_and_a_warning(tmp_path, caplog):
+    with caplog.at_level(logging.WARNING):
+        assert (
+            conclude._describe_lost(FigureJob((tmp_path / "part.parquet",)), "it took too long")
+            == {}
+        )
+    assert "no plots: it took too long" in caplog.text
