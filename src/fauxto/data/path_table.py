@@ -66,18 +66,6 @@ def read_listing(table: Path) -> Listing:
     return Listing(root, f"table {table.name}, paths below {root}", files)
 
 
-def read_paths(table: Path) -> list[str]:
-    """Return the ``path`` column of a table, as written there.
-
-    Raises:
-        DataError: not a table, or no such column.
-    """
-    frame = read_strings(table)
-    if "path" not in frame.columns:
-        raise DataError(f"{table} has no column 'path' (found: {', '.join(frame.columns)})")
-    return frame["path"].drop_nulls().to_list()
-
-
 def read_origins(table: Path | str) -> dict[str, Origin]:
     """Return source and generator by path, from a table with a ``path`` column.
 
