@@ -96,6 +96,7 @@ def test_ten_points_more_in_one_class_are_a_warning(make_tables, fakes, severity
     assert finding.evidence["share_fake"] == fakes / 100
     assert finding.evidence["share_real"] == 0
     assert ("% of fake" in finding.title) is (severity == "warning")
+    assert ("even it out" in finding.advice) is (severity == "warning")
 
 
 def test_a_class_without_an_image_has_a_share_of_zero(make_tables):

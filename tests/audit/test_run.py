@@ -211,6 +211,29 @@ def test_changed_data_are_noticed_and_overwrite_replaces(tmp_path):
     assert result.images["status"].to_list().count("not_an_image") == 1
 
 
+@pytest.mark.parametrize("change", ["content", "one more", "one less", "label", "limit"])
+def test_an_audit_that_was_stopped_goes_on_with_the_same_data_only(tmp_path, monkeypatch, change):
+    def stop(*_):
+        raise KeyboardInterrupt
+
+    data = fill(tmp_path / "data", real=3, fake=3)
+    monkeypatch.setattr(audit_run, "_inspect", stop)
+    for _ in range(2):  # the same call comes as far as before
+        with pytest.raises(KeyboardInterrupt):
+            audit(data, out=tmp_path / "out")
+    if change == "content":
+        (data / "real" / "000.jpg").write_bytes(b"a text of another length")
+    elif change == "one more":
+        (data / "real" / "more.jpg").write_bytes(b"x")
+    elif change == "one less":
+        (data / "real" / "000.jpg").unlink()
+    elif change == "label":
+        (data / "real" / "000.jpg").rename(data / "fake" / "more.jpg")
+    limit = 1000 if change == "limit" else 200_000_000
+    with pytest.raises(OtherResult, match="--overwrite"):
+        audit(data, out=tmp_path / "out", max_pixels=limit)
+
+
 def test_pixel_limit_is_an_argument(tmp_path):
     data = fill(tmp_path / "data", real=2, fake=2)
     result = audit(data, out=tmp_path / "out", workers=1, max_pixels=48 * 40 - 1)

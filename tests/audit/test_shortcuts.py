@@ -196,6 +196,13 @@ def test_a_finding_is_as_severe_as_the_shortcut_is_strong(strength, severity, wo
     assert plain.evidence == {"roc_auc": 0.876}
 
 
+@pytest.mark.parametrize("family", ["container", "geometry", "colour", "thumbnail", "name"])
+def test_only_names_never_block_since_no_network_sees_them(family):
+    (finding,) = shortcut_findings((shortcut("given away", family=family),))
+    assert finding.kind == f"shortcut.{family}"
+    assert finding.severity == ("info" if family == "name" else "blocking")
+
+
 def test_large_data_is_sampled_and_it_says_so(make_tables, monkeypatch):
     monkeypatch.setattr(shortcuts, "MAX_IMAGES", 100)
     found = by_family(*make_tables(150))

@@ -108,7 +108,7 @@ def test_eight_readable_pictures_of_each_class_are_enough(make_tables, tmp_path,
 
 
 def test_crop_is_taken_from_the_middle_of_either_shape():
-    for width, height in ((9, 4), (4, 9), (4, 4)):
+    for width, height in ((7, 4), (4, 7), (4, 4), (9, 6)):
         picture = np.add.outer(np.arange(height) * 20, np.arange(width)).astype(np.uint8)
         crop = central_crop(Image.fromarray(np.stack([picture] * 3, axis=-1)), 4)
         top, left = (height - 4) // 2, (width - 4) // 2
