@@ -111,6 +111,16 @@ def test_folder_of_a_file_is_not_part_of_its_name(unrelated):
     assert by_family(*unrelated)["name"].strength == "none"  # paths begin with real/ and fake/
 
 
+def test_pictures_that_each_occur_with_both_labels_prove_no_shortcut(make_tables):
+    """Each is a group with as many reals as fakes, so nothing can be told from the labels."""
+    images, thumbnails = make_tables(60)
+    pairs = (pl.int_range(pl.len()) // 2).cast(pl.String)
+    squares = pl.when(pl.col("label") == "fake").then("width").otherwise("height")
+    found = by_family(images.with_columns(group=pairs, height=squares), thumbnails)
+    assert {shortcut.p_value for shortcut in found.values()} == {1}
+    assert {shortcut.strength for shortcut in found.values()} == {"none"}
+
+
 def test_copies_across_folds_do_not_make_a_shortcut(make_tables):
     """Ungrouped, a fold would hold copies of what the model was fitted on."""
     images, thumbnails = make_tables(60)

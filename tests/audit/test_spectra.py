@@ -21,6 +21,14 @@ def test_spectrum_does_not_depend_on_brightness_and_contrast():
     np.testing.assert_allclose(power_spectrum(grey), power_spectrum(grey * 90 + 20), rtol=1e-9)
 
 
+def test_the_power_at_all_frequencies_is_that_of_all_pixels():
+    """Parseval's theorem, of the crop at mean 0 and variance 1, faded out towards its border."""
+    grey = np.random.default_rng(0).uniform(size=(32, 32))
+    window = np.outer(np.hanning(32), np.hanning(32))
+    faded = (grey - grey.mean()) / grey.std() * window
+    assert power_spectrum(grey).sum() == pytest.approx((faded**2).sum())
+
+
 def test_spectrum_of_one_tone_is_zero():
     assert power_spectrum(np.full((16, 16), 7.0)).max() == 0
 
