@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from fauxto.audit.inspect_row import PART_SCHEMA, InspectRow, describe_lost
-from fauxto.data import storage
+from fauxto.core import storage
 from fauxto.data.collect import collect
 from fauxto.data.stored import StoredImage
 from fauxto.imaging.decode import Limits

@@ -253,7 +253,7 @@ def test_a_failed_write_leaves_the_old_file_and_no_litter(tmp_path):
 
 def test_below_a_file_nothing_can_be_made(tmp_path):
     (tmp_path / "file").touch()
-    with pytest.raises(ArtifactError, match=r"cannot make the folder .*out: Not a directory"):
+    with pytest.raises(ArtifactError, match=r"cannot look at .*out: Not a directory"):
         claim_folder(tmp_path / "file" / "out", "audit", {})
     with pytest.raises(
         ArtifactError, match=r"cannot write .*x\.txt: (Not a directory|File exists)"

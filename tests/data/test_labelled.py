@@ -8,8 +8,8 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from fauxto.core import storage
 from fauxto.core.errors import DataError
-from fauxto.data import storage
 from fauxto.data.labelled import is_plain, list_labelled, list_licences
 
 
