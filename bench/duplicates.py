@@ -18,7 +18,7 @@ LIMITS = {60_000: (10, 500), 1_000_000: (300, 4096)}
 
 def measure(n: int) -> None:
     """Search ``n`` hashes once and print what it took; exit with 1 outside the limits."""
-    from fauxto.data.groups import connect, find_near_pairs
+    from fauxto.audit.near_pairs import connect, find_near_pairs
 
     rng = np.random.default_rng(0)
     hashes = rng.integers(0, 2**64, n, dtype=np.uint64)
@@ -49,7 +49,7 @@ def measure(n: int) -> None:
 def measure_blocks() -> None:
     """Compare two blocks of random hashes and print what one comparison takes."""
     from fauxto.audit.near import BLOCK_ROWS
-    from fauxto.data.groups import Looks, find_near_pairs_between
+    from fauxto.audit.near_pairs import Looks, find_near_pairs_between
 
     rng = np.random.default_rng(0)
     left, right = (

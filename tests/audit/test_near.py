@@ -5,9 +5,15 @@ import pytest
 from fauxto.audit import near
 from fauxto.audit.duplicates import find_duplicates
 from fauxto.audit.near import Blocks, Search
+from fauxto.audit.near_pairs import (
+    Looks,
+    connect,
+    connect_all,
+    find_near_pairs,
+    find_near_pairs_between,
+)
 from fauxto.core.choices import EngineName
 from fauxto.core.errors import ArtifactError
-from fauxto.data.groups import Looks, connect, connect_all, find_near_pairs, find_near_pairs_between
 from fauxto.engine.part import Engine
 
 N = 300

@@ -90,7 +90,7 @@ def test_no_module_is_longer_than_400_lines():
 
 def test_the_sample_changes_name_files_that_exist():
     text = (ROOT / "CONTRIBUTING.md").read_text("utf-8")
-    samples = text.split("Ten sample changes")[1].split("## Habits")[0]
+    samples = text.split("sample changes and where they go")[1].split("## Habits")[0]
     named = re.findall(r"`((?:[\w<>]+/)+[\w<>]*(?:\.\w+)?)`", samples)
     assert len(named) >= 12
     for name in named:

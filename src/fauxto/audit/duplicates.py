@@ -9,8 +9,8 @@ import numpy as np
 import polars as pl
 
 from fauxto.audit.near import Search, search_near
+from fauxto.audit.near_pairs import Looks, connect_all
 from fauxto.audit.records import Finding, count_words, describe_rows
-from fauxto.data.groups import Looks, connect_all
 
 MIN_DETAIL: Final = 4.0
 """Standard deviation of a 16 × 16 grey thumbnail, in levels of 255, below which a picture is too

@@ -17,9 +17,15 @@ import numpy as np
 import polars as pl
 from jaxtyping import Int64
 
+from fauxto.audit.near_pairs import (
+    Looks,
+    NearPairs,
+    connect,
+    find_near_pairs,
+    find_near_pairs_between,
+)
 from fauxto.core import storage
 from fauxto.core.progress import Progress, silent
-from fauxto.data.groups import Looks, NearPairs, connect, find_near_pairs, find_near_pairs_between
 from fauxto.data.table import read_frame, write_table
 from fauxto.engine.part import Engine
 from fauxto.engine.spread import spread

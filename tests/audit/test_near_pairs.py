@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.fft import dctn
 
-from fauxto.data.groups import connect, find_near_pairs
+from fauxto.audit.near_pairs import connect, find_near_pairs
 
 
 def flip_bits(value, bits):
