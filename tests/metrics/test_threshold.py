@@ -84,6 +84,14 @@ def test_policy_needs_enough_reals_and_says_how_many(make_scores, policy, needed
         choose(too_few, policy)
 
 
+def test_validation_is_checked_for_either_class_before_training():
+    require_enough(np.repeat([0, 1], [100, 1]), Policy.FPR_1)
+    with pytest.raises(RecipeError, match=r"100 real and 1 fake .* there are 99 and 300"):
+        require_enough(np.repeat([0, 1], [99, 300]), Policy.FPR_1)
+    with pytest.raises(RecipeError, match="there are 100 and 0"):
+        require_enough(np.repeat([0, 1], [100, 0]), Policy.FPR_1)
+
+
 def test_cost_policy_by_hand():
     labels = np.array([0] * 10 + [1] * 10)
     scores = np.array([0.1] * 6 + [0.4] * 3 + [0.8] + [0.3] + [0.6] * 4 + [0.9] * 5)
