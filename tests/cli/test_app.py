@@ -71,6 +71,13 @@ def test_an_error_for_the_reader_is_one_line_and_exit_1(tmp_path):
     assert "nowhere" in result.stderr
 
 
+def test_what_the_system_refuses_is_not_called_a_fault_of_fauxto(tmp_path):
+    result = fauxto("audit", "a" * 5000, "--out", tmp_path / "out")
+    assert result.returncode == 1
+    assert result.stderr.startswith("error: cannot use aaa")
+    assert result.stderr.endswith("aaa: File name too long\n")
+
+
 def test_a_missing_extra_is_named(tmp_path):
     code = (
         "import sys; sys.modules['torch'] = None\n"

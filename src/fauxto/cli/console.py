@@ -30,6 +30,8 @@ EXIT_ERROR = 1
 EXIT_GATE = 3
 """A gate did not pass: blocking findings with --strict, or a fake with --fail-on fake."""
 
+_SHOWN = 300
+"""Characters of a path in a message."""
 EXIT_INTERRUPTED = 130
 """Ctrl-C, as shells count it."""
 
@@ -61,6 +63,8 @@ def guarded(command: Callable[[], Any]) -> None:
         sys.stderr.close()
         sys.exit(EXIT_ERROR)
     except Exception as error:  # noqa: BLE001 - the outermost handler
+        if isinstance(error, OSError) and error.filename is not None:
+            _fail(f"cannot use {str(error.filename)[:_SHOWN]}: {error.strerror}", debug=debug)
         kind = type(error).__name__
         _fail(f"unexpected {kind}: {error} (a fault in fauxto; --debug shows where)", debug=debug)
 
