@@ -67,7 +67,7 @@ def make_run(tmp_path):
     """Write a run folder with an evaluation, as train and evaluate leave it."""
 
     def build(
-        name, table, *, card=None, validation=None, data="d" * 64, threshold=0.5, errors=0, seen=()
+        name, table, *, card=None, validation=None, data="d" * 64, threshold=0.5, errors=0, **found
     ):
         run = tmp_path / name
         name = run.name
@@ -91,8 +91,8 @@ def make_run(tmp_path):
             split_method="grouped",
             n_errors=errors,
             n_unsure=0,
-            seen=seen,
             **fields,
+            **found,
         )
         write_json(folder / "metrics.json", metrics.model_dump(mode="json"))
         write_table(folder / "predictions.parquet", table)

@@ -7,10 +7,11 @@ import polars as pl
 import pytest
 
 from fauxto.compare.run import compare, read_comparison
+from fauxto.compare.tables import cells, page_table
 from fauxto.core.artifacts import read_json
 from fauxto.core.errors import ArtifactError, DataError, RecipeError
 from fauxto.data.table import write_table
-from fauxto.metrics.parts import SEEN, UNSEEN, measure_part
+from fauxto.metrics.parts import ALL_IMAGES, MODEL, SEEN, UNSEEN, Control, measure_part
 
 LABELS = np.repeat([0, 1], 100)
 
@@ -34,9 +35,10 @@ def test_table_has_the_columns_of_the_study_in_every_format(three_runs, tmp_path
     result = compare(three_runs, out=tmp_path / "out")
     assert [row.model for row in result.rows] == ["better", "good", "worse"]
     markdown = (tmp_path / "out/table.md").read_text().splitlines()
-    assert markdown[0].startswith("| Model | Batch size | Learning rate | Epochs | Accuracy (%) |")
-    assert markdown[2].startswith("| better | 96 | 5e-5 | 6 | 99.50 |")
-    assert "| 0.99 / 1.00 | 1.00 / 0.99 | 1.00 / 0.99 |" in markdown[2]
+    assert markdown[0].startswith("better and good share the first place.")
+    assert markdown[2].startswith("| Model | Batch size | Learning rate | Epochs | Accuracy (%) |")
+    assert markdown[4].startswith("| better | 96 | 5e-5 | 6 | 99.50 |")
+    assert "| 0.99 / 1.00 | 1.00 / 0.99 | 1.00 / 0.99 |" in markdown[4]
     rows = list(csv.DictReader(io.StringIO((tmp_path / "out/table.csv").read_text())))
     assert float(rows[2]["accuracy"]) == 0.8
     assert (rows[2]["false_negatives"], rows[2]["false_positives"]) == ("20", "20")
@@ -46,6 +48,42 @@ def test_table_has_the_columns_of_the_study_in_every_format(three_runs, tmp_path
     assert latex.count(r"\\") == 2 * 4
     document = json.loads((tmp_path / "out/comparison.json").read_text())
     assert document["schema"] == 1
+
+
+def test_a_baseline_as_good_as_the_models_is_the_first_thing_said(
+    make_run, make_table, flip, tmp_path
+):
+    runs = []
+    for name, wrong in (("one", list(range(180, 200))), ("two", [])):
+        scores = flip(LABELS, wrong)
+        controls = tuple(
+            Control(
+                scorer=scorer,
+                images=ALL_IMAGES,
+                part=measure_part(scorer, LABELS, found, 0.5, groups=[None] * 200),
+            )
+            for scorer, found in ((MODEL, scores), ("file facts", flip(LABELS, [199])))
+        )
+        runs.append(make_run(name, make_table(scores, LABELS), controls=controls))
+    compare(runs, out=tmp_path / "out")
+    said = read_comparison(tmp_path / "out").shortcut
+    assert said is not None
+    assert "as well as one: ROC-AUC" in said  # two is better than the baseline
+    assert said.endswith("right on 99.5 % of them against 90.0 %.")
+    assert (tmp_path / "out/table.md").read_text().startswith(said)
+    assert said in (tmp_path / "out/table.tex").read_text().replace("\\", "")
+    page = (tmp_path / "out/index.html").read_text()
+    assert page.index("never sees a picture") < page.index("is the most accurate")
+
+
+def test_what_decides_stands_first_in_the_table_of_the_page(three_runs, tmp_path):
+    rows = compare(three_runs, out=tmp_path / "out").rows
+    table = page_table(rows)
+    assert table[0][:5] == ["Model", "Rank", "Accuracy (%)", "95 % interval", "ROC-AUC"]
+    assert table[1][:3] == ["better", "1", "99.50"]
+    assert all(
+        sorted(line) == sorted(cells(row)) for line, row in zip(table[1:], rows, strict=True)
+    )
 
 
 def test_seen_stands_beside_unseen_in_every_summary(make_run, make_table, flip, tmp_path):

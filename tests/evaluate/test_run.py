@@ -186,7 +186,9 @@ def test_seen_and_unseen_are_told_apart_everywhere(run, dataset, card, drawn):
     assert (seen.n_real, seen.n_fake, unseen.n_real, unseen.n_fake) == (3, 3, 3, 2)
     page = (result.folder / "index.html").read_text("utf-8")
     assert page.index("not seen in training") < page.index("By class")
-    assert "| not seen in training |" in (run / "MODEL_CARD.md").read_text("utf-8")
+    assert "| sources or generators not seen in training |" in (run / "MODEL_CARD.md").read_text(
+        "utf-8"
+    )
 
 
 def test_further_columns_part_the_images(run, dataset, images, tmp_path):

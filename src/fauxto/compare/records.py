@@ -118,6 +118,9 @@ class Comparison(Document):
     """Images that every model has right."""
     all_wrong: int
     """Images that no model has right."""
+    shortcut: str | None = None
+    """Which baseline, without the pictures' detail, does as well as which models, in a sentence;
+    null where none does or none was measured."""
     average: Average | None
     """Null where runs have no common validation scores."""
     summary: str

@@ -20,10 +20,9 @@ from fauxto.compare.judge import (
 )
 from fauxto.compare.records import Comparison, Row
 from fauxto.compare.tables import (
-    HEADINGS,
-    cells,
     cost_table,
     origin_table,
+    page_table,
     timing_on_gpu,
     to_csv,
     to_latex,
@@ -45,6 +44,7 @@ from fauxto.core.artifacts import (
 from fauxto.core.notebook import Shown
 from fauxto.metrics.confusion import Confusion
 from fauxto.metrics.labels import has_both_classes
+from fauxto.metrics.parts import describe_shortcut
 from fauxto.metrics.ranking import sweep_thresholds
 from fauxto.report import compare_figures as figures
 from fauxto.report.page import write_page
@@ -101,7 +101,8 @@ def compare(
         return ComparisonResult(out, read_comparison(out).rows, reused=True)
     comparison = build_comparison(entries)
     write_json(out / COMPARISON, comparison.model_dump(mode="json"))
-    result = f"{comparison.summary} {comparison.elsewhere}"
+    told = filter(None, (comparison.shortcut, comparison.summary, comparison.elsewhere))
+    result = " ".join(told)
     caption = f"{comparison.n:,} images of split '{comparison.split}'. {result}"
     write_text(out / TABLE_MD, to_markdown(comparison.rows, result))
     write_text(out / TABLE_CSV, to_csv(comparison.rows))
@@ -135,6 +136,7 @@ def build_comparison(entries: Sequence[Entry]) -> Comparison:
         pairs=pairs,
         all_right=int(right.all(axis=0).sum()),
         all_wrong=int((~right).all(axis=0).sum()),
+        shortcut=describe_shortcut({entry.name: entry.metrics.controls for entry in entries}),
         average=average_models(entries),
         summary=summarise_ranking(rows),
         elsewhere=describe_elsewhere(rows),
@@ -175,8 +177,7 @@ def _write_page(out: Path, entries: Sequence[Entry], comparison: Comparison) -> 
         kind="compare",
         title=f"{len(entries)} models on {comparison.split}",
         comparison=comparison,
-        headings=HEADINGS,
-        lines=[cells(row) for row in comparison.rows],
+        table=page_table(comparison.rows),
         origins=origin_table(comparison.rows),
         plots=plots,
         confusions=figures.plot_confusions(points),

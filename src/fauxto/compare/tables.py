@@ -17,7 +17,14 @@ HEADINGS: Final = (
     "Precision (fake/real)", "Recall (fake/real)", "F1 (fake/real)", "False negatives",
     "False positives", "ROC-AUC", "Rank",
 )  # fmt: skip
-"""Columns of the Markdown and LaTeX tables and of the page."""
+"""Columns of the Markdown and LaTeX tables, in the study's order."""
+
+_PAGE_HEADINGS: Final = (
+    "Model", "Rank", "Accuracy (%)", "95 % interval", "ROC-AUC", "False negatives",
+    "False positives", "Precision (fake/real)", "Recall (fake/real)", "F1 (fake/real)",
+    "Batch size", "Learning rate", "Epochs",
+)  # fmt: skip
+"""The same columns on pages: what decides comes first, where a narrow window shows it."""
 
 COST_HEADINGS: Final = (
     "Model", "Parameters (M)", "GFLOPs", "Weights (MB)", "ONNX file (MB)",
@@ -28,7 +35,7 @@ COST_HEADINGS: Final = (
 """Columns of the table on what the models cost, each only where it is known of a model."""
 
 ORIGIN_HEADINGS: Final = (
-    "Model", "Seen: images", "ROC-AUC (%)", "accuracy (%)",
+    "Model", "Sources and generators seen: images", "ROC-AUC (%)", "accuracy (%)",
     "Not seen: images", "ROC-AUC (%)", "accuracy (%)",
 )  # fmt: skip
 """Columns of the table that tells sources and generators of training from others."""
@@ -83,8 +90,14 @@ def cells(row: Row) -> list[str]:
     ]
 
 
+def page_table(rows: Sequence[Row]) -> list[list[str]]:
+    """Return headings and one line a row, in the order of pages."""
+    places = [HEADINGS.index(heading) for heading in _PAGE_HEADINGS]
+    return [[line[at] for at in places] for line in (HEADINGS, *map(cells, rows))]
+
+
 def origin_table(rows: Sequence[Row]) -> list[list[str]]:
-    """Return headings and one line a row on images seen in training and not; empty if unknown."""
+    """Return headings and a line a row on origins seen in training and not; empty if unknown."""
     if all(row.seen is None and row.unseen is None for row in rows):
         return []
     return [list(ORIGIN_HEADINGS), *map(_origin_cells, rows)]
@@ -150,8 +163,8 @@ def _scaled(value: float | None, unit: float, digits: int) -> str:
 
 
 def to_markdown(rows: Sequence[Row], summary: str) -> str:
-    """Return tables that GitHub and pandoc read, with the result in words after the first."""
-    lines = [_markdown_table([HEADINGS, *map(cells, rows)]), summary]
+    """Return tables that GitHub and pandoc read, after the result in words."""
+    lines = [summary, _markdown_table([HEADINGS, *map(cells, rows)])]
     lines += [_markdown_table(table) for table in (origin_table(rows), cost_table(rows)) if table]
     return "\n\n".join(lines) + "\n"
 
@@ -229,7 +242,12 @@ def to_latex(rows: Sequence[Row], caption: str) -> str:
     """Return ``table`` environments that need no package: results, and what else is known."""
     tables = [_latex_table([HEADINGS, *map(cells, rows)], caption)]
     if origins := origin_table(rows):
-        tables.append(_latex_table(origins, "Seen in training and not (%), 95 % intervals."))
+        tables.append(
+            _latex_table(
+                origins,
+                "Sources and generators seen in training, and not (%), 95 % intervals.",
+            )
+        )
     if costs := cost_table(rows):
         tables.append(_latex_table(costs, "Cost of the same models."))
     return "\n".join(tables)

@@ -27,11 +27,9 @@ from fauxto.evaluate.predictions import label_numbers
 from fauxto.imaging.decode import Limits, decode_rgb
 from fauxto.loading.ahead import map_ahead
 from fauxto.metrics.baseline import make_trees, rank_missing_lowest, score_rows
-from fauxto.metrics.parts import UNSEEN, Control, measure_part
+from fauxto.metrics.parts import ALL_IMAGES, MODEL, UNSEEN, Control, measure_part
 
-ALL_IMAGES: Final = "all"
 ALIKE: Final = "pairs of alike files"
-MODEL: Final = "model"
 FILE_FACTS: Final = "file facts"
 THUMBNAIL: Final = "16 × 16 pixels"
 

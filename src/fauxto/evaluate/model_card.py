@@ -5,7 +5,7 @@ from typing import Final
 
 from fauxto.core.records import ModelCard
 from fauxto.evaluate.robustness import find_worst
-from fauxto.metrics.parts import UNSEEN, Part
+from fauxto.metrics.parts import UNSEEN, Part, title_part
 from fauxto.metrics.summary import Metrics
 from fauxto.metrics.threshold import UNSURE_ERROR_RATE
 
@@ -145,7 +145,7 @@ def _describe_seen(metrics: Metrics) -> str:
             "Whether sources and generators were seen in training is not known: there are no "
             "held-out numbers."
         )
-    table = _table(_PART_HEADINGS, [_part_row(part.name, part) for part in metrics.seen])
+    table = _table(_PART_HEADINGS, [_part_row(part.title, part) for part in metrics.seen])
     if not any(part.name == UNSEEN for part in metrics.seen):
         table += (
             "\n\nNo image here comes from a source or generator that was not trained on: how the "
@@ -158,7 +158,7 @@ def _describe_controls(metrics: Metrics) -> list[str]:
     if not metrics.controls:
         return []
     rows = [
-        _part_row(f"{control.scorer}, {control.images}", control.part)
+        _part_row(f"{control.scorer}, {title_part(control.images)}", control.part)
         for control in metrics.controls
     ]
     return [

@@ -14,14 +14,13 @@ from fauxto.core.errors import UnreadableImage
 from fauxto.core.labels import Label
 from fauxto.core.storage import is_url
 from fauxto.data.stored import Find, StoredImage, read_image
-from fauxto.evaluate.controls import ALL_IMAGES, MODEL
 from fauxto.evaluate.mistakes import choose_gallery
 from fauxto.evaluate.predictions import label_numbers
 from fauxto.evaluate.robustness import find_worst
 from fauxto.imaging.decode import Limits, decode_rgb
 from fauxto.metrics.confusion import Confusion
 from fauxto.metrics.labels import has_both_classes
-from fauxto.metrics.parts import UNSEEN, Control, Part
+from fauxto.metrics.parts import UNSEEN, Control, Part, describe_shortcut, title_part
 from fauxto.metrics.ranking import sweep_thresholds
 from fauxto.metrics.summary import WORST_CASE, Metrics
 from fauxto.report import evaluate_figures as figures
@@ -141,6 +140,9 @@ def _describe_robustness(metrics: Metrics) -> dict[str, Any]:
 def list_cautions(metrics: Metrics) -> list[str]:
     """Return what a reader should know before trusting the numbers, in sentences."""
     cautions = []
+    shortcut = describe_shortcut({"the model": metrics.controls})
+    if shortcut is not None:
+        cautions.append(shortcut)
     counts = metrics.confusion
     fewest = min(counts.tp + counts.fn, counts.fp + counts.tn)
     if metrics.n_errors:
@@ -149,9 +151,6 @@ def list_cautions(metrics: Metrics) -> list[str]:
         cautions.append(
             f"The smaller class has {fewest} images: differences of a few points are noise."
         )
-    shortcut = describe_shortcut(metrics.controls)
-    if shortcut is not None:
-        cautions.append(shortcut)
     if metrics.split_method == "unknown":
         return [
             *cautions,
@@ -180,35 +179,16 @@ def list_cautions(metrics: Metrics) -> list[str]:
     return cautions
 
 
-def describe_shortcut(controls: Sequence[Control]) -> str | None:
-    """Return which baseline ranks all images at least as well as the model; None if none does."""
-    areas = {
-        control.scorer: control.part.roc_auc
-        for control in controls
-        if control.images == ALL_IMAGES and control.part.roc_auc is not None
-    }
-    of_model = areas.pop(MODEL, None)
-    if of_model is None or not areas:
-        return None
-    name, best = max(areas.items(), key=lambda item: item[1])
-    if best < of_model:
-        return None
-    return (
-        f"The baseline '{name}', which never sees a picture's detail, ranks these images at least "
-        f"as well as the model: ROC-AUC {best * 100:.1f} % against {of_model * 100:.1f} %."
-    )
-
-
 def find_part(metrics: Metrics, name: str) -> Part | None:
     """Return the metrics of images seen, or not seen, in training; None without such images."""
     return next((part for part in metrics.seen if part.name == name), None)
 
 
 def group_controls(controls: Sequence[Control]) -> dict[str, list[Control]]:
-    """Return the controls by the images they were measured on."""
+    """Return the controls by the images they were measured on, as a reader sees their name."""
     groups: dict[str, list[Control]] = {}
     for control in controls:
-        groups.setdefault(control.images, []).append(control)
+        groups.setdefault(title_part(control.images), []).append(control)
     return groups
 
 

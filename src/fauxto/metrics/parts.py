@@ -1,6 +1,6 @@
 """Whole metrics of a part of the images, for numbers that are told side by side."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 import numpy as np
@@ -25,7 +25,16 @@ _NAMES = {
 
 SEEN: Final = "seen in training"
 UNSEEN: Final = "not seen in training"
-"""Names of the parts whose source and generator occur in training, and of the others."""
+"""Names in files of the parts whose source and generator occur in training, and of the others."""
+
+_TITLES: Final = {
+    SEEN: "sources and generators seen in training",
+    UNSEEN: "sources or generators not seen in training",
+}
+
+ALL_IMAGES: Final = "all"
+MODEL: Final = "model"
+"""Names of a control that is measured on the whole split, and of the network itself."""
 
 
 class Part(Record):
@@ -51,6 +60,11 @@ class Part(Record):
         """Return the number of images."""
         return self.n_real + self.n_fake
 
+    @property
+    def title(self) -> str:
+        """Return the name as a reader sees it: no image itself was seen in training."""
+        return title_part(self.name)
+
 
 class Control(Record):
     """What could be scored without the network, or the network, on the same images."""
@@ -60,6 +74,54 @@ class Control(Record):
     images: str
     """``all`` of the split, or those on which a shortcut was taken away."""
     part: Part
+
+
+def title_part(name: str) -> str:
+    """Return the name of a part as a reader sees it.
+
+    >>> title_part("seen in training")
+    'sources and generators seen in training'
+    """
+    return _TITLES.get(name, name)
+
+
+def describe_shortcut(controls: Mapping[str, Sequence[Control]]) -> str | None:
+    """Return which baseline ranks all images at least as well as models do; None if none does.
+
+    Args:
+        controls: of each model, by its name in a sentence.
+    """
+    beaten: dict[str, tuple[float, float]] = {}
+    best = (0.0, 0.0, "")
+    for name, measured in controls.items():
+        areas = {
+            one.scorer: (one.part.roc_auc, one.part.accuracy, one.scorer)
+            for one in measured
+            if one.images == ALL_IMAGES and one.part.roc_auc is not None
+        }
+        own = areas.pop(MODEL, None)
+        baseline = max(areas.values(), default=None)
+        if own is not None and baseline is not None and baseline[0] >= own[0]:
+            beaten[name] = own[:2]
+            best = max(best, baseline)
+    if not beaten:
+        return None
+    area, accuracy, scorer = best
+    told = [join_words([f"{own[at] * 100:.1f} %" for own in beaten.values()]) for at in (0, 1)]
+    return (
+        f"The baseline '{scorer}', which never sees a picture's detail, ranks these images at "
+        f"least as well as {join_words(list(beaten))}: ROC-AUC {area * 100:.1f} % against "
+        f"{told[0]}; right on {accuracy * 100:.1f} % of them against {told[1]}."
+    )
+
+
+def join_words(words: Sequence[str]) -> str:
+    """Return words as a sentence lists them.
+
+    >>> join_words(["a", "b", "c"])
+    'a, b and c'
+    """
+    return " and ".join(filter(None, [", ".join(words[:-1]), *words[-1:]]))
 
 
 def measure_part(

@@ -11,7 +11,7 @@ import polars as pl
 from fauxto.audit.records import AuditStatistics, Finding, Shortcut
 from fauxto.audit.tables import THUMBNAILS
 from fauxto.compare.run import read_comparison
-from fauxto.compare.tables import HEADINGS, cells
+from fauxto.compare.tables import page_table
 from fauxto.core.artifacts import (
     EVALUATION_DIR,
     FINDINGS,
@@ -111,8 +111,7 @@ def write_story(config: ChainConfig, folders: ChainFolders) -> None:
         summary=dataset.summary(),
         chapters=chapters,
         comparison=comparison,
-        headings=HEADINGS,
-        lines=[cells(row) for row in comparison.rows],
+        table=page_table(comparison.rows),
         side_by_side=_png_uri(folders.explanations / SIDE_BY_SIDE),
         limits=sorted({limit for chapter in chapters for limit in chapter.card.limits}),
     )

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter, PercentFormatter
 
 from fauxto.core.labels import Label
@@ -82,9 +84,16 @@ def plot_pareto(
     axis.plot([], [], label="on the front", linestyle="--", **styles[True])
     if not all(front):
         axis.plot([], [], label="another is better", linestyle="none", **styles[False])
-    add_legend(axis, "lower right")
+    _add_legend_below(figure, axis)
     names = [point.name for point, best in zip(points, front, strict=True) if best]
     return to_svg(figure, f"Accuracy against cost; on the front: {', '.join(names)}.")
+
+
+def _add_legend_below(figure: Figure, axis: Axes) -> None:
+    """Add a legend where it covers nothing that is drawn."""
+    figure.legend(
+        loc="outside lower center", ncols=2, frameon=False, labelcolor=axis.title.get_color()
+    )
 
 
 def plot_errors(points: Sequence[ModelPoint]) -> str:
@@ -101,13 +110,7 @@ def plot_errors(points: Sequence[ModelPoint]) -> str:
     axis.set_yticks(rows, [point.name for point in points])
     axis.set(xlabel="images", title="Mistakes")
     axis.margins(x=0.12)
-    axis.legend(
-        loc="lower center",
-        bbox_to_anchor=(0.5, 1.08),
-        ncols=2,
-        frameon=False,
-        labelcolor=axis.title.get_color(),
-    )
+    _add_legend_below(figure, axis)
     return to_svg(figure, "False negatives and false positives of each model.")
 
 
