@@ -1,6 +1,9 @@
+import base64
+import io
 import re
 
 import pytest
+from PIL import Image
 from serve_inputs import encoded
 
 from fauxto.serve.problems import PROBLEMS
@@ -51,11 +54,34 @@ def test_without_a_script_the_form_answers_with_a_page(client):
 def test_the_script_gets_one_result_or_a_problem(client):
     response = look(client, encoded(1), part="result", stability=True, explanation="png")
     assert response.text.lstrip().startswith("<article")
-    for words in ("threshold 0.60", "re-encodings", "data:image/png;base64", "Download as JSON",
+    for words in ("unsure 0.55 to 0.65", "re-encodings", "data:image/png;base64",
+                  "Download as JSON",
                   "It has learnt &lt;nothing&gt;."):  # fmt: skip
         assert words in response.text
     response = look(client, b"no picture", part="result")
     assert (response.status_code, response.json()["code"]) == (415, "not_an_image")
+
+
+def test_a_browser_gets_a_page_where_a_program_gets_a_problem(client):
+    for path in ("/nothing", "/reports/a/b", "/look"):
+        page = client.get(path, headers={"accept": "text/html,application/xhtml+xml,*/*;q=0.8"})
+        assert page.status_code == (405 if path == "/look" else 404)
+        assert page.headers["content-type"].startswith("text/html")
+        home = re.search(r'<a href="([^"]*)">To the start', page.text).group(1)
+        assert client.get(str(page.url.join(home))).text.count("Drop pictures here") == 1
+        answer = client.get(path)
+        assert answer.headers["content-type"] == "application/problem+json"
+
+
+def test_pages_show_the_picture_as_the_network_sees_it_and_the_api_does_not(client):
+    page = look(client, encoded(1), part="result", explanation="png").text
+    content = base64.b64decode(re.search(r'data:image/jpeg;base64,([^"]+)"', page).group(1))
+    assert Image.open(io.BytesIO(content)).size == (16, 16)
+    answer = client.post("/v1/predict", content=encoded(1), headers={"content-type": "image/png"})
+    assert "preview" not in answer.text
+    assert "preview" not in client.get("/openapi.json").text
+    saved = re.search(r"data:application/json;base64,([^\"]+)", page).group(1)
+    assert b"preview" not in base64.b64decode(saved)
 
 
 def test_the_page_says_where_pictures_go(client):

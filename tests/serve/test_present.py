@@ -14,7 +14,8 @@ from fauxto.core.provenance import (
 )
 from fauxto.core.records import Policy, Prediction
 from fauxto.report.page import render_page
-from fauxto.serve.present import POLICY_WORDS, draw_scale, view_result
+from fauxto.serve.present import POLICY_WORDS, draw_scale, format_scores, view_result
+from fauxto.serve.problems import ProblemError
 from fauxto.serve.schemas import Explanation, Result, Stability
 
 
@@ -46,13 +47,6 @@ def test_the_scale_is_covered_by_what_would_be_said_there():
         ("unsure", 162, 76),
         ("fake", 238, 152),
     ]
-    # A band that does not reach the threshold leaves a piece of "real" between.
-    assert [kind for kind, *_ in bands(draw_scale(prediction(band=(0.2, 0.3))))] == [
-        "real",
-        "unsure",
-        "real",
-        "fake",
-    ]
     assert [kind for kind, *_ in bands(draw_scale(prediction(band=None)))] == ["real", "fake"]
 
 
@@ -65,13 +59,59 @@ def test_marks_stay_on_the_scale(score):
 
 def test_words_say_side_and_threshold_and_why_unsure():
     assert view_result(Result(prediction=prediction())).sentence == (
-        "Score 0.70, at or above the threshold of 0.60."
+        "Score 0.70, above 0.60, which means probably made by AI."
+    )
+    assert view_result(Result(prediction=prediction(0.3, "real"))).sentence == (
+        "Score 0.30, below 0.40, which means probably real."
+    )
+    assert view_result(Result(prediction=prediction(band=None))).sentence == (
+        "Score 0.70, at or above 0.60, which means probably made by AI."
     )
     unsure = view_result(Result(prediction=prediction(0.5, "unsure")))
     assert unsure.words == "Unsure"
-    assert unsure.sentence == (
-        "Score 0.50, below the threshold of 0.60, but within 0.40 to 0.60, where fauxto is unsure."
-    )
+    assert unsure.sentence == ("Score 0.50, between 0.40 and 0.60, where fauxto is unsure.")
+    flipped = view_result(Result(prediction=prediction(0.7, "unsure", flips=("jpeg-75",))))
+    assert flipped.sentence.endswith("but not after mild re-encoding: so fauxto is unsure.")
+    doubted = view_result(Result(prediction=prediction(0.7, "unsure")))
+    assert doubted.sentence.endswith("but nothing can be told here: so fauxto is unsure.")
+
+
+@pytest.mark.parametrize(
+    ("scores", "texts"),
+    [
+        ((0.7, 0.6), ["0.70", "0.60"]),
+        ((0.997,), ["0.997"]),
+        ((0.004, 0.5), ["0.004", "0.500"]),
+        ((0.912, 0.914), ["0.912", "0.914"]),
+        ((1.0, 0.0), ["1.00", "0.00"]),
+        ((0.99999, 0.00001), ["> 0.9999", "< 0.0001"]),
+        ((0.5, 0.5), ["0.50", "0.50"]),
+    ],
+)
+def test_a_score_reads_neither_as_certain_nor_as_its_threshold(scores, texts):
+    assert format_scores(*scores) == texts
+
+
+def test_a_score_just_below_one_is_not_drawn_as_one():
+    page = render(Result(prediction=prediction(0.99999)))
+    assert "&gt; 0.9999" in page
+    assert "1.00" not in page
+
+
+def test_an_unsure_verdict_says_whose_side_the_map_shows():
+    explanation = Explanation(side=Label.REAL, image="data:image/png;base64,AAAA")
+    page = render(Result(prediction=prediction(0.5, "unsure"), explanation=explanation))
+    assert "The verdict is unsure; the score lies on the side of a real picture" in page
+    sure = render(Result(prediction=prediction(0.3, "real"), explanation=explanation))
+    assert "Yellow: what speaks most for a real picture." in sure
+
+
+def test_a_problem_is_told_in_words_not_in_its_code():
+    problem = ProblemError("empty_file", "the file has no bytes").body()
+    broken = prediction().model_copy(update={"score": None, "error": "empty: no bytes"})
+    page = render(Result(prediction=broken, problem=problem))
+    assert "The file is empty: the file has no bytes." in page
+    assert "empty: no bytes" not in page
 
 
 def test_every_policy_has_words():

@@ -62,6 +62,8 @@ async def _problem(request: Request, error: Exception) -> Response:
     if not isinstance(error, ProblemError):
         raise error
     request.app.state.service.telemetry.problems.labels(error.code).inc()
+    if "text/html" in request.headers.get("accept", ""):  # browsers name it, programs do not
+        return pages.problem_page(request, error)
     return problem_response(error)
 
 

@@ -30,11 +30,13 @@ class Options:
         policy: rule whose threshold to use; None is the detector's default.
         stability: whether to look at mild re-encodings too.
         explanation: how to send a heat map.
+        preview: whether to send the picture as the network sees it.
     """
 
     policy: Policy | None = None
     stability: bool = False
     explanation: ExplanationForm = ExplanationForm.NONE
+    preview: bool = False
 
 
 class Examiner:
@@ -108,7 +110,7 @@ class Examiner:
 
     async def _examine(self, detector: Detector, file: UploadedFile, options: Options) -> Result:
         reencodings = self.scorer.card.mild_reencodings if options.stability else ()
-        job = Job(file.content, reencodings)
+        job = Job(file.content, reencodings, options.preview)
         decoded = await asyncio.wrap_future(self.pool.submit(job))
         if isinstance(decoded, Undecoded):
             problem = unreadable_problem(
@@ -144,7 +146,12 @@ class Examiner:
             doubts=decoded.doubts,
             provenance=decoded.provenance,
         )
-        return Result(prediction=prediction, stability=stability, explanation=explanation)
+        return Result(
+            prediction=prediction,
+            stability=stability,
+            explanation=explanation,
+            preview=decoded.preview,
+        )
 
 
 def describe_stability(

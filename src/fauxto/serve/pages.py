@@ -41,7 +41,7 @@ _ACCEPT: Final = "image/*,.heic,.heif,.avif,.tif,.tiff"
 
 def _render(request: Request, template: str, here: str, title: str, **context: Any) -> HTMLResponse:  # noqa: ANN401 - template variables
     card = service_of(request).examiner.scorer.card
-    depth = request.scope["route"].path.count("/") - 1
+    depth = request.scope["path"].removeprefix(request.scope.get("root_path", "")).count("/") - 1
     page = render_page(
         template,
         here=here,
@@ -113,7 +113,7 @@ async def look(
     part: Annotated[str, Query(max_length=10)] = "page",
 ) -> HTMLResponse:
     """Look at pictures; answer with the results alone for the script, else with the whole page."""
-    options = Options(policy, stability, explanation)
+    options = Options(policy, stability, explanation, preview=True)
     service = service_of(request)
     if part == "result":
         results = await service.look(request, options)
@@ -135,10 +135,19 @@ async def look(
     return _pictures_page(request, results, "")
 
 
+def problem_page(request: Request, problem: ProblemError) -> HTMLResponse:
+    """Return a problem for a reader: what it is, and the way home."""
+    response = _render(request, "serve_problem.html", "", problem.kind.title, problem=problem)
+    response.status_code = problem.kind.status
+    response.headers.update(problem.headers())
+    return response
+
+
 @router.get("/how")
 async def how(request: Request) -> HTMLResponse:
     """Explain verdicts, limits, privacy and the API."""
-    card = service_of(request).examiner.scorer.card
+    detector = service_of(request).examiner.detector(None)
+    card = detector.scorer.card
     counts = card.data.counts.get("val")
     return _render(
         request,
@@ -146,7 +155,8 @@ async def how(request: Request) -> HTMLResponse:
         "How it works",
         "How it works",
         card=card,
-        detector=service_of(request).examiner.detector(None),
+        detector=detector,
+        band=detector.judge("-", None).unsure_band,
         points=card.operating_points,
         validation=f"{counts.real + counts.fake:,}" if counts else "the",
         limits=card.limits,

@@ -3,14 +3,12 @@
 import base64
 from dataclasses import dataclass
 from html import escape
-from itertools import pairwise
 from typing import Final
 
 from fauxto.core.choices import Policy, Reencoding
 from fauxto.core.labels import Label, Verdict
 from fauxto.core.provenance import Provenance, Statement
 from fauxto.core.records import Prediction
-from fauxto.metrics.threshold import verdict
 from fauxto.serve.schemas import Result, Stability
 
 POLICY_WORDS: Final[dict[Policy, str]] = {
@@ -33,6 +31,7 @@ CHANGE_WORDS: Final = {
     Reencoding.SCALE_90: "scaled to 90 %",
 }
 
+_MOST_DIGITS: Final = 4
 _LEFT, _WIDTH, _TOP, _HEIGHT = 10.0, 380.0, 30.0, 15.0
 
 
@@ -41,7 +40,7 @@ class ShownReencoding:
     """A row of the table of re-encodings."""
 
     change: str
-    score: float
+    score: str
     flips: bool
 
 
@@ -58,6 +57,7 @@ class ResultView:
     heat: str | None
     heat_note: str | None
     heat_side: str
+    preview: str | None
     box: tuple[float, float, float, float]
     partly: bool
     stability: str
@@ -79,7 +79,7 @@ def view_result(result: Result) -> ResultView:
     box = explanation.box if explanation else (0.0, 0.0, 1.0, 1.0)
     return ResultView(
         name=prediction.path,
-        error=prediction.error or "",
+        error=_problem_sentence(result),
         verdict=prediction.verdict or "",
         words=VERDICT_WORDS[prediction.verdict] if prediction.verdict else "",
         sentence=_sentence(prediction),
@@ -87,11 +87,10 @@ def view_result(result: Result) -> ResultView:
         heat=explanation.image if explanation else None,
         heat_note=explanation.note if explanation else None,
         heat_side=SIDE_WORDS[explanation.side] if explanation and explanation.side else "",
+        preview=_data_address("image/jpeg", result.preview) if result.preview else None,
         box=box,
         partly=box[0] > 0 or box[1] > 0,
-        stability=_stability_words(len(stability.flips), len(stability.scores))
-        if stability
-        else "",
+        stability=_stability_words(stability, prediction.threshold) if stability else "",
         flips=len(stability.flips) if stability else 0,
         reencodings=_rows(stability) if stability else (),
         says=provenance.statements,
@@ -105,71 +104,137 @@ def view_result(result: Result) -> ResultView:
 
 def _rows(stability: Stability) -> tuple[ShownReencoding, ...]:
     return tuple(
-        ShownReencoding(CHANGE_WORDS[change], score, change in stability.flips)
+        ShownReencoding(CHANGE_WORDS[change], format_scores(score)[0], change in stability.flips)
         for change, score in stability.scores.items()
     )
+
+
+def format_scores(*scores: float) -> list[str]:
+    """Return scores with as many digits as tell them from 0, from 1 and from each other.
+
+    >>> format_scores(0.7, 0.6)
+    ['0.70', '0.60']
+    >>> format_scores(0.9951), format_scores(0.9999999), format_scores(1.0)
+    (['0.995'], ['> 0.9999'], ['1.00'])
+    """
+    ends = {0.0, 1.0}
+    for digits in range(2, _MOST_DIGITS + 1):
+        texts = [f"{score:.{digits}f}" for score in scores]
+        shown = {float(text) for text in texts}
+        if len(shown) == len(set(scores)) and shown & ends <= set(scores):
+            return texts
+    return [_beside_ends(text, score) for text, score in zip(texts, scores, strict=True)]
+
+
+def _beside_ends(text: str, score: float) -> str:
+    step = 10.0**-_MOST_DIGITS
+    if float(text) == 1 and score < 1:
+        return f"> {1 - step:.{_MOST_DIGITS}f}"
+    if float(text) == 0 and score > 0:
+        return f"< {step:.{_MOST_DIGITS}f}"
+    return text
+
+
+def _problem_sentence(result: Result) -> str:
+    if result.problem is None:
+        return result.prediction.error or ""
+    return f"{result.problem.title}: {result.problem.detail}."
+
+
+def _ends(prediction: Prediction) -> tuple[float, float]:
+    """Return the scores below which the verdict is real and above which it is fake."""
+    return prediction.unsure_band or (prediction.threshold, prediction.threshold)
 
 
 def _sentence(prediction: Prediction) -> str:
     if prediction.score is None:
         return ""
-    score, threshold = prediction.score, prediction.threshold
-    side = "at or above" if score >= threshold else "below"
-    text = f"Score {score:.2f}, {side} the threshold of {threshold:.2f}"
-    band = prediction.unsure_band
-    if band is not None and band[0] <= score <= band[1]:
-        return f"{text}, but within {band[0]:.2f} to {band[1]:.2f}, where fauxto is unsure."
+    low, high = _ends(prediction)
+    score, shown_low, shown_high = format_scores(prediction.score, low, high)
+    unsure = prediction.verdict is Verdict.UNSURE
+    if unsure and low <= prediction.score <= high:
+        return f"Score {score}, between {shown_low} and {shown_high}, where fauxto is unsure."
+    if prediction.score < low:
+        where = f"Score {score}, below {shown_low}, which means probably real"
+    else:
+        reach = "at or above" if prediction.unsure_band is None else "above"
+        where = f"Score {score}, {reach} {shown_high}, which means probably made by AI"
     if prediction.flips:
-        return f"{text}, but not after mild re-encoding: so fauxto is unsure."
-    return f"{text}."
+        return f"{where}, but not after mild re-encoding: so fauxto is unsure."
+    return f"{where}, but nothing can be told here: so fauxto is unsure." if unsure else f"{where}."
 
 
-def _stability_words(flips: int, changes: int) -> str:
+def _stability_words(stability: Stability, threshold: float) -> str:
+    flips, changes = len(stability.flips), len(stability.scores)
+    bound = f"the threshold of {format_scores(threshold)[0]}"
     if not flips:
-        return (
-            f"Stable: after {changes} re-encodings the score is on the same side of the threshold"
-        )
-    return f"Not stable: after {flips} of {changes} re-encodings the score is across the threshold"
+        return f"Stable: after {changes} re-encodings the score is on the same side of {bound}"
+    return f"Not stable: after {flips} of {changes} re-encodings the score is across {bound}"
+
+
+def _data_address(kind: str, content: bytes) -> str:
+    return f"data:{kind};base64,{base64.b64encode(content).decode('ascii')}"
 
 
 def _json_address(result: Result) -> str:
     text = result.model_dump_json(indent=2, exclude={"explanation": {"image"}})
-    return f"data:application/json;base64,{base64.b64encode(text.encode()).decode()}"
+    return _data_address("application/json", text.encode())
 
 
 def draw_scale(prediction: Prediction) -> str:
-    """Return an SVG of the score among threshold and unsure band; empty without a score."""
+    """Return an SVG of the score on a scale of what would be said; empty without a score."""
     score = prediction.score
     if score is None:
         return ""
-    threshold, band = prediction.threshold, prediction.unsure_band
-    edges = sorted({0.0, 1.0, threshold, *(band or ())})
+    low, high = _ends(prediction)
+    kinds = (Verdict.REAL, 0.0, low), (Verdict.UNSURE, low, high), (Verdict.FAKE, high, 1.0)
     bands = [
-        f'<rect class="band-{verdict((low + high) / 2, threshold, band)}" x="{_x(low):.1f}" '
-        f'y="{_TOP}" width="{_x(high) - _x(low):.1f}" height="{_HEIGHT}"/>'
-        for low, high in pairwise(edges)
+        f'<rect class="band-{kind}" x="{_x(start):.1f}" y="{_TOP}" '
+        f'width="{_x(end) - _x(start):.1f}" height="{_HEIGHT}"/>'
+        for kind, start, end in kinds
+        if end > start
     ]
     said = f"{_sentence(prediction)} Scale from 0, real, to 1, made by AI."
     bottom = _TOP + _HEIGHT
     mark = _x(score)
     unsure = ""
-    if band is not None and _x(band[1]) - _x(band[0]) > 70:
-        middle = (_x(band[0]) + _x(band[1])) / 2
+    if _x(high) - _x(low) > 70:
+        middle = min(max((_x(low) + _x(high)) / 2, 75), 325)
         unsure = f'<text class="soft" x="{middle:.1f}" y="{bottom + 39}" {_CENTRE}>unsure</text>'
-    near = min(max(_x(threshold), 75), 325)
+    shown, *_ = format_scores(score)
     return (
         f'<svg class="scale" viewBox="0 0 400 88" role="img" aria-label="{escape(said)}">'
         + "".join(bands)
-        + f'<line class="line" x1="{_x(threshold):.1f}" x2="{_x(threshold):.1f}" y1="{_TOP - 3}" '
-        f'y2="{bottom + 5}"/>'
-        f'<text class="soft" x="{near:.1f}" y="{bottom + 20}" {_CENTRE}>threshold {threshold:.2f}'
-        "</text>"
-        f'<path class="mark" d="M{mark:.1f} {_TOP + 3} l-7 -11 h14 z"/>'
-        f'<text x="{min(max(mark, 26), 374):.1f}" y="15" font-weight="700" {_CENTRE}>{score:.2f}'
-        "</text>"
+        + _mark_ends(low, high)
+        + f'<path class="mark" d="M{mark:.1f} {_TOP + 3} l-7 -11 h14 z"/>'
+        f'<text x="{min(max(mark, 34), 366):.1f}" y="15" font-weight="700" {_CENTRE}>'
+        f"{escape(shown)}</text>"
         f'<text class="soft" x="{_LEFT}" y="{bottom + 39}">real</text>{unsure}'
         f'<text class="soft" x="{_LEFT + _WIDTH}" y="{bottom + 39}" text-anchor="end">AI</text>'
         "</svg>"
+    )
+
+
+def _mark_ends(low: float, high: float) -> str:
+    """Return a line and a number at each end of the unsure band, one number where they are near."""
+    bottom = _TOP + _HEIGHT
+    lines = "".join(
+        f'<line class="line" x1="{_x(end):.1f}" x2="{_x(end):.1f}" y1="{_TOP - 3}" '
+        f'y2="{bottom + 5}"/>'
+        for end in sorted({low, high})
+    )
+    texts = format_scores(low, high)
+    if low == high:
+        labels = [(_x(low), f"threshold {texts[0]}")]
+    elif _x(high) - _x(low) < 60:
+        labels = [((_x(low) + _x(high)) / 2, f"unsure {texts[0]} to {texts[1]}")]
+    else:
+        labels = [(_x(low), texts[0]), (_x(high), texts[1])]
+    room = 30 if len(labels) == 2 else 95
+    return lines + "".join(
+        f'<text class="soft" x="{min(max(place, room), 400 - room):.1f}" y="{bottom + 20}" '
+        f"{_CENTRE}>{escape(text)}</text>"
+        for place, text in labels
     )
 
 

@@ -38,7 +38,7 @@ PROBLEMS: Final[Mapping[str, ProblemKind]] = {
     "unsupported_format": ProblemKind(415, "Pictures of this format are not opened"),
     "wrong_host": ProblemKind(421, "The server is not known by this name"),
     "invalid_option": ProblemKind(422, "An option is not valid"),
-    "empty_file": ProblemKind(422, "The file has no bytes"),
+    "empty_file": ProblemKind(422, "The file is empty"),
     "too_many_pixels": ProblemKind(422, "The picture has too many pixels"),
     "truncated_image": ProblemKind(422, "The picture ends early"),
     "undecodable_image": ProblemKind(422, "The picture is damaged"),

@@ -3,6 +3,7 @@
 from enum import StrEnum
 
 from pydantic import BaseModel, ConfigDict, Field
+from pydantic.json_schema import SkipJsonSchema
 
 from fauxto.core.choices import Reencoding
 from fauxto.core.labels import Label
@@ -62,6 +63,8 @@ class Result(_Document):
     """Null unless asked for."""
     problem: ProblemDetail | None = None
     """Why the picture could not be looked at, with its code."""
+    preview: SkipJsonSchema[bytes | None] = Field(default=None, exclude=True, repr=False)
+    """JPEG of the picture as the network sees it, for pages; no part of the API."""
 
 
 class Answer(_Document):

@@ -5,7 +5,10 @@
   const [form, drop, results, status] = ["form", "drop", "results", "status"].map(get);
   const maxBytes = Number(form.dataset.maxBytes);
   const waiting = [];
+  const counts = new Map();
   let running = 0;
+  let total = 0;
+  let done = 0;
 
   const copy = (id, name) => {
     const card = get(id).content.firstElementChild.cloneNode(true);
@@ -16,12 +19,25 @@
 
   const say = (text) => { status.textContent = text; };
 
-  const fail = (card, file, why) => {
+  const finish = (kind, alone) => {
+    done += 1;
+    counts.set(kind, (counts.get(kind) || 0) + 1);
+    if (done < total) {
+      say(`Looked at ${done} of ${total} pictures`);
+    } else if (total === 1) {
+      say(alone);
+    } else {
+      say(`${total} pictures: ${[...counts].map(([words, n]) => `${n} ${words.toLowerCase().replace(/\bai\b/, "AI")}`).join(", ")}.`);
+    }
+  };
+
+  const fail = (card, file, why, again) => {
     const failed = copy("failed", file.name);
     failed.querySelector(".why").textContent = why;
-    failed.querySelector(".again").addEventListener("click", () => add([file], failed));
+    const button = failed.querySelector(".again");
+    if (again) button.addEventListener("click", () => add([file], failed)); else button.remove();
     card.replaceWith(failed);
-    say(`${file.name}: not looked at. ${why}`);
+    finish("not looked at", `${file.name}: not looked at. ${why}`);
   };
 
   const place = (stack, heat) => {
@@ -39,15 +55,22 @@
     const stack = result.querySelector(".stack");
     if (stack) {
       const [photo, heat, slider] = [".photo", ".heat", ".strength input"].map((s) => result.querySelector(s));
-      if (heat) place(stack, heat);
-      photo.src = URL.createObjectURL(file);
-      photo.addEventListener("load", () => { photo.hidden = false; });
-      photo.addEventListener("error", () => URL.revokeObjectURL(photo.src));
+      const whole = new Image();
+      whole.src = URL.createObjectURL(file);
+      whole.addEventListener("load", () => {
+        photo.src = whole.src;
+        photo.hidden = false;
+        if (heat) place(stack, heat);
+      });
+      whole.addEventListener("error", () => {
+        URL.revokeObjectURL(whole.src);
+        result.querySelector(".as-seen").hidden = photo.hidden;
+      });
       if (slider) slider.addEventListener("input", () => { heat.style.opacity = slider.value / 100; });
     }
     card.replaceWith(result);
-    const verdict = result.querySelector(".verdict");
-    say(`${file.name}: ${verdict.textContent}`);
+    const verdict = result.querySelector(".verdict").textContent;
+    finish(verdict, `${file.name}: ${verdict}`);
   };
 
   const address = () => {
@@ -55,7 +78,7 @@
     if (get("stability").checked) query.set("stability", "true");
     if (get("heat").checked) query.set("explanation", "png");
     if (get("policy").value) query.set("policy", get("policy").value);
-    return `${form.getAttribute("action")}?${query}`;
+    return `${form.dataset.look}?${query}`;
   };
 
   const reason = (request) => {
@@ -86,11 +109,12 @@
         text.textContent = "the server is busy, waiting";
         setTimeout(() => { waiting.push({ file, card, tries: tries + 1 }); next(); }, later * 1000);
       } else {
-        fail(card, file, reason(request));
+        const passing = [401, 408, 429].includes(request.status) || request.status >= 500;
+        fail(card, file, reason(request), passing);
       }
       end();
     });
-    request.addEventListener("error", () => { fail(card, file, "The server did not answer."); end(); });
+    request.addEventListener("error", () => { fail(card, file, "The server did not answer.", true); end(); });
     const body = new FormData();
     body.append("file", file, file.name);
     request.send(body);
@@ -101,22 +125,25 @@
   };
 
   const add = (files, instead) => {
-    for (const file of files) {
-      const card = copy("waiting", file.name);
-      if (instead) instead.replaceWith(card); else results.append(card);
-      if (file.size > maxBytes) {
-        fail(card, file, `It has more than ${Math.floor(maxBytes / 1048576)} MB.`);
-      } else {
-        waiting.push({ file, card, tries: 0 });
-      }
-    }
+    if (done === total) { done = total = 0; counts.clear(); }
+    total += files.length;
     if (files.length) {
       get("after").hidden = false;
       say(files.length === 1 ? `Looking at ${files[0].name}` : `Looking at ${files.length} pictures`);
     }
+    for (const file of files) {
+      const card = copy("waiting", file.name);
+      if (instead) instead.replaceWith(card); else results.append(card);
+      if (file.size > maxBytes) {
+        fail(card, file, `It has more than ${Math.floor(maxBytes / 1048576)} MB.`, false);
+      } else {
+        waiting.push({ file, card, tries: 0 });
+      }
+    }
     next();
   };
 
+  get("options").hidden = false;
   for (const input of [get("file"), get("camera")]) {
     input.addEventListener("change", () => { add([...input.files]); input.value = ""; });
   }
