@@ -202,3 +202,9 @@ def test_findings_do_not_depend_on_row_order(make_tables):
     shuffled = images.sample(fraction=1, shuffle=True, seed=3)
     kinds = [(f.kind, f.count, f.evidence) for f in find_imbalance(images)]
     assert kinds == [(f.kind, f.count, f.evidence) for f in find_imbalance(shuffled)]
+
+
+def test_the_warning_of_lopsided_classes_counts_both(make_tables):
+    images, _ = make_tables(100, label=["fake"] * 32 + ["real"] * 68)
+    evidence = by_kind(images)["classes.data"].evidence
+    assert (evidence["real"], evidence["fake"], evidence["images"]) == (68, 32, 100)

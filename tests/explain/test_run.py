@@ -1,5 +1,6 @@
 import importlib.util
 import json
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -149,6 +150,8 @@ def test_runs_are_shown_the_same_pictures_side_by_side(runs, data, tmp_path):
     assert seen["centre_y"].max() < 0.25
     page = (result.folder / "index.html").read_text()
     assert "sure and wrong" in page
+    assert "of score minus own threshold" in page
+    assert re.search(r"score 0\.\d{3}, threshold 0\.\d{3}: ", page)
     assert page.count("data:image/jpeg") > 6 * (1 + 2 * 2)
 
 

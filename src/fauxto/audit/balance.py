@@ -151,6 +151,7 @@ def _lopsided(images: pl.DataFrame) -> list[Finding]:
     findings = []
     for split, rows in parts:
         counts = rows["label"].value_counts().sort("count")
+        of_class = {label: float(count) for label, count in counts.rows()}
         smaller, share = counts["label"][0], counts["count"][0] / rows.height
         if counts.height == len(LABELS) and share < LOPSIDED:
             place = f" in the {split} split" if split else ""
@@ -162,7 +163,7 @@ def _lopsided(images: pl.DataFrame) -> list[Finding]:
                     title=f"Only {share:.0%} of the images{place} are {smaller}",
                     advice="Accuracy flatters a detector that favours the larger class: read "
                     "balanced accuracy and ROC-AUC, or even the classes out.",
-                    evidence={"share": share, "images": rows.height},
+                    evidence={**of_class, "share": share, "images": rows.height},
                 )
             )
     return findings

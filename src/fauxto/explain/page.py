@@ -17,6 +17,7 @@ from fauxto.explain.study import OUTCOMES, SLOW_IMAGES, STEADY_IMAGES, Group, Me
 from fauxto.explain.summary import FAITHFULNESS, GROUPINGS, MEASURE_WORDS
 from fauxto.explain.target import Target
 from fauxto.imaging.overlay import HEAT_GRADIENT, colour_map
+from fauxto.metrics.parts import join_words
 from fauxto.report.page import image_uri, write_page
 
 SIGNIFICANT: Final = 0.05
@@ -91,6 +92,7 @@ def write_explain_page(
         methods=[METHODS[name] for name in methods],
         cases=cases,
         overview=_group_cases(cases),
+        chosen_by=_say_chosen(models),
         many=len(methods) * len(models) > MANY_PANELS,
         doubts=[row for belief in beliefs for row in belief.rows if not row.believable],
         side_by_side=SIDE_BY_SIDE,
@@ -127,6 +129,16 @@ def _lead(models: Sequence[str], titles: Sequence[str]) -> str:
     return (
         f"{used} for {', '.join(models)}: the same pictures for every model, "
         "and a test of whether the maps mean anything."
+    )
+
+
+def _say_chosen(models: Sequence[str]) -> str:
+    """Return by whose score drawn pictures were chosen."""
+    if len(models) == 1:
+        return f"Chosen by how far the score of {models[0]} lies from its threshold."
+    return (
+        f"Chosen by the mean over {join_words(models)} of score minus own threshold: what is wrong "
+        "by the mean may be right by one of them, and each caption says what its model says."
     )
 
 

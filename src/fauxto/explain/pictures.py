@@ -42,6 +42,7 @@ class Cell:
     run: str
     title: str
     score: float
+    threshold: float
     verdict: Verdict
     side: str
     sided: bool
@@ -150,6 +151,7 @@ def _make_cell(subject: Subject, method: str, kept: KeptMap, picture: str, heat:
         run=subject.name,
         title=METHODS[method].title,
         score=kept.judgement.score,
+        threshold=subject.card.threshold,
         verdict=kept.judgement.verdict,
         side=kept.side,
         sided=METHODS[method].sided,
@@ -172,7 +174,8 @@ def _draw_side_by_side(findings: Findings, strength: float) -> bytes:
                 panels.append(Panel(None, "could not be read"))
                 continue
             said = kept.judgement
-            caption = f"score {said.score:.3f}: {said.verdict}"
+            caption = f"score {said.score:.3f}: {said.verdict}\n"
+            caption += f"threshold {subject.card.threshold:.3f}"
             panels.append(Panel(overlay_heat(kept.rgb, kept.heat, strength), caption))
         first = findings.studies[pairs[0][0].name].kept.get((choice.index, pairs[0][1]))
         name = Path(item.path).name

@@ -66,7 +66,10 @@
         URL.revokeObjectURL(whole.src);
         result.querySelector(".as-seen").hidden = photo.hidden;
       });
-      if (slider) slider.addEventListener("input", () => { heat.style.opacity = slider.value / 100; });
+      if (slider) {
+        slider.parentElement.hidden = false;
+        slider.addEventListener("input", () => { heat.style.opacity = slider.value / 100; });
+      }
     }
     card.replaceWith(result);
     const verdict = result.querySelector(".verdict").textContent;
