@@ -79,7 +79,7 @@ def write_explain_page(
         "explain.html",
         kind="explanation",
         title="What the network looks at" if len(models) == 1 else "What the networks look at",
-        lead=_lead(models, [METHODS[name].title for name in methods]),
+        lead=_lead(models, [METHODS[name].title for name in methods], tested=bool(findings.trusts)),
         facts=[
             (str(len(models)), "model" if len(models) == 1 else "models"),
             (str(len(methods)), "method" if len(methods) == 1 else "methods"),
@@ -124,11 +124,11 @@ def write_explain_page(
     )
 
 
-def _lead(models: Sequence[str], titles: Sequence[str]) -> str:
+def _lead(models: Sequence[str], titles: Sequence[str], *, tested: bool) -> str:
     used = f"{len(titles)} methods" if len(titles) > 2 else " and ".join(titles)
     return (
-        f"{used} for {', '.join(models)}: the same pictures for every model, "
-        "and a test of whether the maps mean anything."
+        f"{used} for {join_words(models)}: the same pictures for every model"
+        f"{', and a test of whether the maps mean anything' if tested else ''}."
     )
 
 
