@@ -11,6 +11,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import FileResponse, HTMLResponse, RedirectResponse, Response
 
 from fauxto.core.records import Policy
+from fauxto.metrics.threshold import unsure_between
 from fauxto.report.page import render_page
 from fauxto.serve.api import service_of
 from fauxto.serve.examine import Options
@@ -156,7 +157,7 @@ async def how(request: Request) -> HTMLResponse:
         "How it works",
         card=card,
         detector=detector,
-        band=detector.judge("-", None).unsure_band,
+        band=unsure_between(detector.threshold, card.unsure_band),
         points=card.operating_points,
         validation=f"{counts.real + counts.fake:,}" if counts else "the",
         limits=card.limits,
