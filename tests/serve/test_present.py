@@ -72,6 +72,10 @@ def test_words_say_side_and_threshold_and_why_unsure():
     assert unsure.sentence == ("Score 0.50, between 0.40 and 0.60, where fauxto is unsure.")
     flipped = view_result(Result(prediction=prediction(0.7, "unsure", flips=("jpeg-75",))))
     assert flipped.sentence.endswith("but not after mild re-encoding: so fauxto is unsure.")
+    edge = prediction(0.6, "fake", band=(0.4, 0.6))  # a threshold at the end of the band
+    assert view_result(Result(prediction=edge)).sentence == (
+        "Score 0.60, at or above 0.60, which means probably made by AI."
+    )
     doubted = view_result(Result(prediction=prediction(0.7, "unsure")))
     assert doubted.sentence.endswith("but nothing can be told here: so fauxto is unsure.")
 

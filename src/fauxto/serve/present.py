@@ -157,7 +157,8 @@ def _sentence(prediction: Prediction) -> str:
     if prediction.score < low:
         where = f"Score {score}, below {shown_low}, which means probably real"
     else:
-        reach = "at or above" if prediction.unsure_band is None else "above"
+        at_end = prediction.unsure_band is None or prediction.score == high
+        reach = "at or above" if at_end else "above"
         where = f"Score {score}, {reach} {shown_high}, which means probably made by AI"
     if prediction.flips:
         return f"{where}, but not after mild re-encoding: so fauxto is unsure."
