@@ -46,7 +46,7 @@ def test_the_smaller_class_is_named_in_each_split_and_its_images_shown(make_tabl
     train, test = found["classes.train"], found["classes.test"]
     assert train.title == "Only 20% of the images in the train split are fake"
     assert train.rows == tuple(images["path"][:2])
-    assert train.evidence == {"real": 0, "fake": 2, "share": 0.2, "images": 10}
+    assert train.evidence == {"real": 8, "fake": 2, "share": 0.2, "images": 10}
     assert test.title == "Only 10% of the images in the test split are real"
     assert test.rows == (images["path"][19],)
     assert (train.severity, test.severity) == ("warning", "warning")
