@@ -136,8 +136,14 @@ def _print(metrics: "Metrics") -> None:
 
 
 def _print_parts(metrics: "Metrics") -> None:
-    rows = [(part.name, part) for part in metrics.seen]
-    rows += [(f"{control.scorer}, {control.images}", control.part) for control in metrics.controls]
+    from fauxto.metrics.parts import describe_shortcut, title_part
+
+    rows = [(part.title, part) for part in metrics.seen]
+    rows += [
+        (f"{control.scorer}, {title_part(control.images)}", control.part)
+        for control in metrics.controls
+    ]
+    warning = describe_shortcut({metrics.run: metrics.controls})
     if not metrics.seen:
         console.note("no held-out rows: sources and generators are not known")
     if rows:
@@ -150,6 +156,8 @@ def _print_parts(metrics: "Metrics") -> None:
             ],
             numeric=(1, 2, 3),
         )
+    if warning:
+        console.note(warning)
 
 
 def _spread(part: "Part", name: str) -> str:
