@@ -130,14 +130,15 @@ def check(response, name):
 
 
 def test_hostile_files_are_answered_and_leave_the_server_as_it_was(narrow):
-    check(narrow.post("/v1/predict", files={"f": ("a", encoded(1))}), "plain")
-    before = resident_mb(narrow)
-    for name, content in hostile():
-        response = narrow.post(
-            "/v1/predict?stability=true&explanation=numbers", files={"f": (name, content)}
-        )
-        check(response, name)
-    assert resident_mb(narrow) < before + 40
+    levels = []
+    for _ in range(2):  # the first round also loads what reads the formats
+        for name, content in hostile():
+            response = narrow.post(
+                "/v1/predict?stability=true&explanation=numbers", files={"f": (name, content)}
+            )
+            check(response, name)
+        levels.append(resident_mb(narrow))
+    assert levels[1] < levels[0] + 20
     metrics = narrow.get("/metrics").text
     assert "fauxto_decoders_replaced 0.0" in metrics
     assert "fauxto_upload_bytes 0.0" in metrics
