@@ -107,7 +107,7 @@ def render(name: str, kept: dict[str, Any]) -> str:
         f"`{kept['command']}`: {kept['seconds']:.0f} s{missed}.",
         f"{machine['processor']}, {machine['cores']} cores, {machine['memory_gb']} GB, "
         f"{machine['system']}, Python {machine['python']}; {versions}. Load before: "
-        f"{kept['load_before']}.",
+        f"{'not noted' if kept['load_before'] is None else kept['load_before']}.",
         f"```text\n{kept['output']}\n```\n",
     )
     return "\n\n".join(lines)
